@@ -1,0 +1,189 @@
+"""What is wrong, whom to tell, what was decided, and every message that was sent about it."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from consulops.clusters.models import Cluster
+from consulops.core.status import Status
+from consulops.health.models import Check
+from consulops.notifiers.models import Notifier
+
+
+class Route(models.Model):
+    """Matchers, how long to wait, whom to tell and how often to remind. Tried by position."""
+
+    name = models.CharField(max_length=60, unique=True)
+    position = models.IntegerField(default=0)
+    enabled = models.BooleanField(default=True)
+    # {"cluster": regex, "service": …, "node": …, "check": …, "tag": …, "status": [words]}
+    match = models.JSONField(default=dict)
+    wait_s = models.PositiveIntegerField(default=0)
+    remind_every_s = models.PositiveIntegerField(default=0)
+    group_by = ArrayField(models.CharField(max_length=10), default=list, blank=True)
+    group_wait_s = models.PositiveIntegerField(default=0)
+    notify_resolved = models.BooleanField(default=True)
+    # "continue" in `apply`: also try the routes after this one.
+    continues = models.BooleanField(default=False)
+    notifiers = models.ManyToManyField(Notifier, related_name="routes", blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("position", "id")
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Alert(models.Model):
+    """Something that is wrong now, or was: from a check's first failure until it recovers."""
+
+    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="alerts")
+    check_ref = models.ForeignKey(
+        Check, on_delete=models.CASCADE, related_name="alerts", db_column="check_id"
+    )
+    # The check's present status while open; "passing" or "gone" once resolved.
+    status = models.CharField(max_length=12, choices=Status.choices)
+    previous = models.CharField(max_length=12, choices=Status.choices, blank=True)
+    rank = models.SmallIntegerField()
+    # Since when the check has its present status.
+    since = models.DateTimeField()
+    opened_at = models.DateTimeField()
+    resolved_at = models.DateTimeField(null=True)
+    acknowledged_at = models.DateTimeField(null=True)
+    acknowledged_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    comment = models.TextField(blank=True, default="")
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                "check_ref",
+                condition=Q(resolved_at__isnull=True),
+                name="one_open_alert",
+            ),
+        )
+        indexes = (
+            models.Index(
+                fields=("rank", "-opened_at", "-id"),
+                condition=Q(resolved_at__isnull=True),
+                name="alert_open",
+            ),
+            models.Index(fields=("-opened_at", "-id"), name="alert_newest"),
+        )
+
+    def __str__(self) -> str:
+        return f"alert {self.pk}"
+
+
+class Notice(models.Model):
+    """What one route has decided about one alert, and what it last said: the pipeline's memory."""
+
+    alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="notices")
+    route = models.ForeignKey(Route, null=True, on_delete=models.SET_NULL, related_name="notices")
+    route_name = models.CharField(max_length=60)
+    # The status that was last told, empty while nothing was.
+    said = models.CharField(max_length=12, blank=True, default="")
+    said_at = models.DateTimeField(null=True)
+    # When the pipeline must look again: end of a wait, of a group's wait, or a reminder.
+    due_at = models.DateTimeField(null=True)
+    # Each stage's verdict of the last look: [{"stage": …, "outcome": …, "reason": …}, …]
+    verdicts = models.JSONField(default=list)
+    decided_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint("alert", "route", name="one_notice"),)
+        indexes = (
+            models.Index(fields=("due_at",), condition=Q(due_at__isnull=False), name="notice_due"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.route_name} about alert {self.alert_id}"
+
+
+class Reason(models.TextChoices):
+    """Why a message was made."""
+
+    OPENED = "opened", "Opened"
+    CHANGED = "changed", "Changed"
+    RESOLVED = "resolved", "Resolved"
+    REMINDER = "reminder", "Reminder"
+    TEST = "test", "Test"
+
+
+class DeliveryState(models.TextChoices):
+    """How far a message has come."""
+
+    QUEUED = "queued", "Queued"
+    RETRYING = "retrying", "Retrying"
+    SENT = "sent", "Sent"
+    FAILED = "failed", "Failed"
+
+
+WAITING = (DeliveryState.QUEUED, DeliveryState.RETRYING)
+
+
+class Delivery(models.Model):
+    """One message to one notifier. Stamped after the send: sent at least once, never forgotten."""
+
+    # Goes with every attempt, so that a receiver can tell a retry from news.
+    key = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    notifier = models.ForeignKey(
+        Notifier, null=True, on_delete=models.SET_NULL, related_name="deliveries"
+    )
+    notifier_name = models.CharField(max_length=60)
+    route_name = models.CharField(max_length=60, blank=True)
+    reason = models.CharField(max_length=10, choices=Reason.choices)
+    # Messages of one lane are sent one after another: a recovery never overtakes its failure.
+    lane = models.CharField(max_length=120)
+    alerts = models.ManyToManyField(Alert, related_name="deliveries")
+    message = models.JSONField()
+    state = models.CharField(
+        max_length=10, choices=DeliveryState.choices, default=DeliveryState.QUEUED
+    )
+    created_at = models.DateTimeField()
+    next_attempt_at = models.DateTimeField()
+    attempt_count = models.PositiveIntegerField(default=0)
+    finished_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True, default="")
+
+    class Meta:
+        indexes = (
+            models.Index(
+                fields=("notifier", "next_attempt_at"),
+                condition=Q(state__in=("queued", "retrying")),
+                name="delivery_waiting",
+            ),
+            models.Index(
+                fields=("lane", "id"),
+                condition=Q(state__in=("queued", "retrying")),
+                name="delivery_lane",
+            ),
+            models.Index(fields=("-created_at", "-id"), name="delivery_newest"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.reason} to {self.notifier_name}"
+
+
+class Attempt(models.Model):
+    """One try to send a delivery, and the real answer."""
+
+    delivery = models.ForeignKey(Delivery, on_delete=models.CASCADE, related_name="attempts")
+    at = models.DateTimeField()
+    duration_ms = models.IntegerField()
+    ok = models.BooleanField()
+    answer = models.TextField(blank=True, default="")
+
+    class Meta:
+        ordering = ("id",)
+
+    def __str__(self) -> str:
+        return f"attempt {self.pk}"

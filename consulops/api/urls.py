@@ -1,0 +1,8 @@
+"""Addresses of the api pages."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern
+
+app_name = "api"
+urlpatterns: list[URLPattern] = []

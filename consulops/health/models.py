@@ -1,0 +1,124 @@
+"""Health checks as they are now, and every change of their status for as long as we keep it."""
+
+from __future__ import annotations
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+from consulops.clusters.models import Cluster
+from consulops.core.status import Status
+
+
+class Node(models.Model):
+    """A node of a cluster's catalog, with or without checks."""
+
+    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="nodes")
+    name = models.TextField()
+    address = models.TextField(blank=True, default="")
+    meta = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = (models.UniqueConstraint("cluster", "name", name="one_node"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Service(models.Model):
+    """A service name of a cluster's catalog, with or without checks."""
+
+    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="services")
+    name = models.TextField()
+    tags = ArrayField(models.TextField(), default=list)
+
+    class Meta:
+        constraints = (models.UniqueConstraint("cluster", "name", name="one_service"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Check(models.Model):
+    """The current state of one health check."""
+
+    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="checks")
+    node = models.TextField()
+    check_id = models.TextField()
+    name = models.TextField(blank=True, default="")
+    service_id = models.TextField(blank=True, default="")
+    service = models.TextField(blank=True, default="")
+    tags = ArrayField(models.TextField(), default=list)
+    status = models.CharField(max_length=12, choices=Status.choices)
+    # Status.rank, kept beside it so that "worst first" is an index scan.
+    rank = models.SmallIntegerField()
+    since = models.DateTimeField()
+    output = models.TextField(blank=True, default="")
+    notes = models.TextField(blank=True, default="")
+    modify_index = models.BigIntegerField(default=0)
+    first_seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint("cluster", "node", "check_id", name="one_check"),)
+        indexes = (
+            models.Index(fields=("rank", "-since", "id"), name="check_worst_first"),
+            models.Index(fields=("cluster", "service"), name="check_service"),
+            models.Index(
+                fields=("cluster",),
+                condition=Q(status__in=("critical", "warning")),
+                name="check_failing",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.node} {self.check_id}"
+
+
+class Transition(models.Model):
+    """One change of a check's status. Append-only: the history, and what alerts are made from."""
+
+    check_ref = models.ForeignKey(
+        Check,
+        on_delete=models.CASCADE,
+        related_name="transitions",
+        db_column="check_id",
+    )
+    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="transitions")
+    at = models.DateTimeField()
+    previous = models.CharField(max_length=12, choices=Status.choices, blank=True)
+    status = models.CharField(max_length=12, choices=Status.choices)
+    output = models.TextField(blank=True, default="")
+    modify_index = models.BigIntegerField(default=0)
+    # False when it was found by comparing with the database after nobody had watched.
+    watched = models.BooleanField(default=True)
+
+    class Meta:
+        indexes = (
+            models.Index(fields=("check_ref", "-at", "-id"), name="transition_of_check"),
+            models.Index(fields=("cluster", "-at", "-id"), name="transition_of_cluster"),
+            models.Index(fields=("-at", "-id"), name="transition_newest"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.previous} to {self.status}"
+
+
+class CheckHour(models.Model):
+    """How many seconds of one hour a check spent outside "passing"; an hour that it passed has no row."""
+
+    check_ref = models.ForeignKey(
+        Check, on_delete=models.CASCADE, related_name="hours", db_column="check_id"
+    )
+    hour = models.DateTimeField()
+    critical_s = models.IntegerField(default=0)
+    warning_s = models.IntegerField(default=0)
+    maintenance_s = models.IntegerField(default=0)
+    unknown_s = models.IntegerField(default=0)
+    gone_s = models.IntegerField(default=0)
+
+    class Meta:
+        constraints = (models.UniqueConstraint("check_ref", "hour", name="one_check_hour"),)
+        indexes = (models.Index(fields=("hour",), name="check_hour_age"),)
+
+    def __str__(self) -> str:
+        return f"{self.check_ref_id} {self.hour:%Y-%m-%d %H}"

@@ -1,0 +1,36 @@
+"""The configured destinations of messages."""
+
+from __future__ import annotations
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+from consulops.core.crypto import EncryptedJSONField
+
+
+class Notifier(models.Model):
+    """A destination: its kind, its settings (secrets apart and encrypted), and how it fares."""
+
+    name = models.CharField(max_length=60, unique=True)
+    kind = models.CharField(max_length=30)
+    config = models.JSONField(default=dict)
+    secrets = EncryptedJSONField(default=dict)
+    enabled = models.BooleanField(default=True)
+    timeout_s = models.PositiveSmallIntegerField(
+        default=10, validators=[MinValueValidator(1), MaxValueValidator(120)]
+    )
+    concurrency = models.PositiveSmallIntegerField(
+        default=8, validators=[MinValueValidator(1), MaxValueValidator(64)]
+    )
+    sent_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True, default="")
+    error_at = models.DateTimeField(null=True)
+    error_is_permanent = models.BooleanField(default=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,16 @@
+"""All addresses of the product, by app."""
+
+from __future__ import annotations
+
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("consulops.accounts.urls")),
+    path("", include("consulops.clusters.urls")),
+    path("", include("consulops.live.urls")),
+    path("", include("consulops.loops.urls")),
+    path("", include("consulops.health.urls")),
+    path("", include("consulops.notifiers.urls")),
+    path("", include("consulops.alerts.urls")),
+    path("", include("consulops.api.urls")),
+]
