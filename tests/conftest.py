@@ -13,6 +13,8 @@ import pytest
 
 from consulops.core import embedded_postgres
 
+pytest_plugins = ["tests.people"]
+
 # Before Django reads its settings: tests never touch the data of a running product.
 _FOLDER = Path(tempfile.mkdtemp(prefix="consulops-test-"))
 _FOLDER.chmod(0o755)
