@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import django
 import psutil
 import pytest
 
@@ -23,6 +24,9 @@ for name in [name for name in os.environ if name.startswith(("CONSUL_HTTP", "CON
 os.environ["CONSULOPS_DATA"] = str(_FOLDER)
 _SERVER = embedded_postgres.start(_FOLDER)
 os.environ["DATABASE_URL"] = _SERVER.get_uri(database=embedded_postgres.DATABASE)
+# Not in pyproject.toml: pytest-django would read the settings before this file is.
+os.environ["DJANGO_SETTINGS_MODULE"] = "consulops.settings"
+django.setup()
 
 
 @pytest.fixture(scope="session", autouse=True)
