@@ -14,7 +14,7 @@ import pytest
 
 from consulops.core import embedded_postgres
 
-pytest_plugins = ["tests.people"]
+pytest_plugins = ["tests.people", "tests.consul"]
 
 # Before Django reads its settings: tests never touch the data of a running product.
 _FOLDER = Path(tempfile.mkdtemp(prefix="consulops-test-"))
