@@ -1,0 +1,22 @@
+"""Talks to Consul: typed errors, both transports, blocking queries. Knows nothing of Django."""
+
+from consulops.consulapi.aio import AsyncClient
+from consulops.consulapi.answers import Answer
+from consulops.consulapi.blocking import Update, watch
+from consulops.consulapi.connection import Address, BadAddress, Connection, parse_address
+from consulops.consulapi.errors import ConsulError
+from consulops.consulapi.pace import Backoff, TokenBucket
+
+__all__ = [
+    "Address",
+    "Answer",
+    "AsyncClient",
+    "Backoff",
+    "BadAddress",
+    "Connection",
+    "ConsulError",
+    "TokenBucket",
+    "Update",
+    "parse_address",
+    "watch",
+]
