@@ -1,0 +1,54 @@
+"""The one thread in which a supervisor and its loops use the database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from django.db import InterfaceError, InternalError, OperationalError, connection
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# Whoever holds a row or a transaction for longer than this has lost its leases anyway. The server
+# ends such a session, so that a worker that was stopped in mid-transaction blocks nobody.
+PATIENCE_S = 8
+
+
+class DatabaseThread:
+    """Runs functions one after the other in a thread that owns one Django connection."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="database")
+
+    async def run(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Calls the function in the thread. Cancelling the caller does not stop the function."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, lambda: _call(function, *args, **kwargs))
+
+    async def close(self) -> None:
+        """Ends the connection and the thread, after what is still queued."""
+        await self.run(connection.close)
+        self._executor.shutdown()
+
+
+def _call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    try:
+        if connection.connection is None:
+            _connect()
+        return function(*args, **kwargs)
+    except (OperationalError, InterfaceError, InternalError):
+        # The link may be dead: without this every later call would fail on it as well.
+        connection.close()
+        raise
+
+
+def _connect() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('idle_in_transaction_session_timeout', %s, false),"
+            " set_config('lock_timeout', %s, false)",
+            [f"{PATIENCE_S}s", f"{PATIENCE_S}s"],
+        )
