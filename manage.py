@@ -19,16 +19,20 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "consulops.settings")
     from django.core.management import execute_from_command_line
 
-    try:
-        environment = Environment()
-    except BadEnvironment as error:
-        raise SystemExit(f"ConsulOps cannot start: {error}") from None
     with ExitStack() as stack:
-        needs_database = len(sys.argv) > 1 and sys.argv[1] not in WITHOUT_DATABASE
-        if needs_database and not environment.text("DATABASE_URL"):
-            server = embedded_postgres.running(environment.path("CONSULOPS_DATA"))
-            os.environ["DATABASE_URL"] = stack.enter_context(server)
+        try:
+            environment = Environment()
+            if _needs_database(sys.argv[1:]) and not environment.text("DATABASE_URL"):
+                server = embedded_postgres.running(environment.path("CONSULOPS_DATA"))
+                os.environ["DATABASE_URL"] = stack.enter_context(server)
+                os.environ.pop("DATABASE_URL_FILE", None)
+        except (BadEnvironment, embedded_postgres.CannotStart) as error:
+            raise SystemExit(f"ConsulOps cannot start: {error}") from None
         execute_from_command_line(sys.argv)
+
+
+def _needs_database(words: list[str]) -> bool:
+    return bool(words) and words[0] not in WITHOUT_DATABASE and not {"-h", "--help"} & set(words)
 
 
 if __name__ == "__main__":

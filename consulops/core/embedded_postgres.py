@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -45,11 +45,13 @@ class Server:
 
     def __init__(self, data: Path) -> None:
         self.data = data
+        self._folder = data / "postgres"
         self._run = data / "run"
         self._run.mkdir(parents=True, exist_ok=True)
-        self._sockets = _socket_folder(self._run)
+        self._account = account_for(self._folder)
+        self._sockets = _socket_folder(self._run, self._account)
         self._lock = os.open(self._run / "postgres.users", os.O_RDWR | os.O_CREAT, 0o600)
-        self._keeper: subprocess.Popen[bytes] | None = None
+        self._keeper = 0
 
     @property
     def url(self) -> str:
@@ -61,18 +63,20 @@ class Server:
         with _alone(self._run / "postgres.start"):
             if not self._answers():
                 self._keeper = self._spawn()
-                self._wait_until_it_answers(self._keeper)
+                self._wait_until_it_answers()
             self._make_database()
 
     def stop(self) -> None:
         """Gives the share back; when it was the last one, waits until the server has ended."""
         fcntl.flock(self._lock, fcntl.LOCK_UN)
-        while not self._others_use_it() and self._answers():
+        while self._answers() and not self._others_use_it():
             time.sleep(0.02)
+        # Free at once when others hold shares, else when the keeper has ended.
+        fcntl.flock(self._lock, fcntl.LOCK_SH)
+        if self._keeper and not self._answers():
+            with suppress(ChildProcessError):
+                os.waitpid(self._keeper, 0)
         os.close(self._lock)
-        if self._keeper:
-            # It is our child only by chance: others may use the server after us.
-            self._keeper.poll()
 
     def _others_use_it(self) -> bool:
         """Whether a share is held; waits for the keeper when it is stopping the server."""
@@ -101,35 +105,39 @@ class Server:
             host=str(self._sockets), user=USER, dbname=database, autocommit=True, connect_timeout=10
         )
 
-    def _spawn(self) -> subprocess.Popen[bytes]:
+    def _spawn(self) -> int:
+        """Starts the keeper, which starts the server; the keeper's process id."""
         binaries = _binaries()
-        folder = self.data / "postgres"
-        account = account_for(folder)
-        if account:
-            let_through(account, [binaries, folder, self._sockets])
-        if not (folder / "PG_VERSION").exists():
-            _initialise(binaries, folder, account)
-        _forget_dead_server(folder)
-        if account:
-            os.chown(self._sockets, account.uid, account.gid)
-        # A comma would divide the list of folders.
-        sockets = f'"{self._sockets}"'
-        command = [str(binaries / "postgres"), "-D", str(folder), "-k", sockets, "-h", ""]
-        words = [str(self._run / "postgres.users"), str(account or ""), *command]
-        with _log(self._run / "postgres.log") as log:
-            return subprocess.Popen(  # noqa: S603 - all words are ours
-                [sys.executable, "-I", "-S", postgres_keeper.__file__, *words],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={"LC_ALL": "C", "PATH": os.environ.get("PATH", os.defpath)},
-                start_new_session=True,
-            )
+        if self._account:
+            let_through(self._account, binaries, [self._folder, self._sockets])
+            os.chown(self._sockets, self._account.uid, self._account.gid)
+        if not (self._folder / "PG_VERSION").exists():
+            _initialise(binaries, self._folder, self._account)
+        _forget_dead_server(self._folder)
+        log = self._run / "postgres.log"
+        if log.exists() and log.stat().st_size > LOG_BYTES:
+            log.replace(log.with_suffix(".log.1"))
+        # Quoted: the setting is a list.
+        server = [binaries / "postgres", "-D", self._folder, "-k", f'"{self._sockets}"', "-h", ""]
+        keeper = [sys.executable, "-I", "-S", postgres_keeper.__file__]
+        words = [*keeper, self._run / "postgres.users", self._account or "", *server]
+        return os.posix_spawn(
+            sys.executable,
+            [str(word) for word in words],
+            {"LC_ALL": "C", "PATH": os.environ.get("PATH", os.defpath)},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            setsid=True,
+        )
 
-    def _wait_until_it_answers(self, keeper: subprocess.Popen[bytes]) -> None:
+    def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + PATIENCE_S
         while not self._answers():
-            if keeper.poll() is not None or time.monotonic() > deadline:
+            ended = os.waitpid(self._keeper, os.WNOHANG)[0] != 0
+            if ended or time.monotonic() > deadline:
                 raise CannotStart(
                     f"the embedded PostgreSQL does not start; see {self._run / 'postgres.log'}."
                 )
@@ -148,7 +156,7 @@ def running(data: Path) -> Iterator[str]:
     try:
         server = Server(data)
         server.start()
-    except OSError as error:
+    except (OSError, subprocess.CalledProcessError) as error:
         raise CannotStart(f"cannot use the folder {data}: {error}.") from error
     try:
         yield server.url
@@ -167,16 +175,17 @@ def _binaries() -> Path:
     )
 
 
-def _socket_folder(run: Path) -> Path:
+def _socket_folder(run: Path, account: Account | None) -> Path:
     """A private folder: who can reach the socket can do everything."""
     folder = run / "sql"
-    if len(os.fsencode(folder / ".s.PGSQL.5432")) > LONGEST_SOCKET:
+    # A comma divides host names in a client's eyes.
+    if "," in str(folder) or len(os.fsencode(folder / ".s.PGSQL.5432")) > LONGEST_SOCKET:
         name = hashlib.sha256(os.fsencode(run)).hexdigest()[:12]
         folder = Path(tempfile.gettempdir()) / f"consulops-{os.geteuid()}-{name}"
     folder.mkdir(mode=0o700, exist_ok=True)
     state = folder.lstat()
-    known = {os.geteuid(), account.uid if (account := account_for(run)) else os.geteuid()}
-    if not stat.S_ISDIR(state.st_mode) or state.st_uid not in known or state.st_mode & 0o077:
+    owners = {os.geteuid(), account.uid if account else os.geteuid()}
+    if not stat.S_ISDIR(state.st_mode) or state.st_uid not in owners or state.st_mode & 0o077:
         raise CannotStart(f"{folder} must be a folder of ours that nobody else may enter.")
     return folder
 
@@ -190,7 +199,15 @@ def _initialise(binaries: Path, folder: Path, account: Account | None) -> None:
         os.chown(draft, account.uid, account.gid)
     words = ["--auth=trust", "--encoding=UTF8", "--no-locale", "--locale-provider=builtin"]
     done = subprocess.run(  # noqa: S603 - all words are ours
-        [str(binaries / "initdb"), *words, "--builtin-locale=C.UTF-8", "-U", USER, "-D", str(draft)],
+        [
+            str(binaries / "initdb"),
+            *words,
+            "--builtin-locale=C.UTF-8",
+            "-U",
+            USER,
+            "-D",
+            str(draft),
+        ],
         cwd="/",
         env={"LC_ALL": "C", "PATH": os.environ.get("PATH", os.defpath)},
         capture_output=True,
@@ -225,14 +242,3 @@ def _alone(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(lock)
-
-
-@contextmanager
-def _log(path: Path) -> Iterator[int]:
-    if path.exists() and path.stat().st_size > LOG_BYTES:
-        path.replace(path.with_suffix(".log.1"))
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        yield file
-    finally:
-        os.close(file)
