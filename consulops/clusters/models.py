@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from django.core.validators import RegexValidator
-from django.db import models
+from typing import Any
 
-from consulops.core.crypto import EncryptedTextField
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models, transaction
+
+from consulops.clusters import validation
+from consulops.consulapi import Connection
+from consulops.core.crypto import EncryptedTextField, WrongKey
 
 
 class Colour(models.TextChoices):
@@ -31,12 +36,19 @@ class Cluster(models.Model):
             )
         ],
     )
-    address = models.CharField(max_length=255)
-    datacenter = models.CharField(max_length=64, blank=True)
-    token = EncryptedTextField(blank=True, default="")
-    ca_certificate = models.TextField(blank=True, default="")
-    client_certificate = models.TextField(blank=True, default="")
-    client_key = EncryptedTextField(blank=True, default="")
+    address = models.CharField(max_length=255, validators=[validation.validate_address])
+    # Empty: whichever datacenter the address belongs to.
+    datacenter = models.CharField(
+        max_length=64, blank=True, validators=[validation.validate_datacenter]
+    )
+    token = EncryptedTextField(blank=True, default="", validators=[validation.validate_token])
+    ca_certificate = models.TextField(
+        blank=True, default="", validators=[validation.validate_certificates]
+    )
+    client_certificate = models.TextField(
+        blank=True, default="", validators=[validation.validate_certificates]
+    )
+    client_key = EncryptedTextField(blank=True, default="", validators=[validation.validate_key])
     verify_tls = models.BooleanField(default=True)
     colour = models.CharField(max_length=10, choices=Colour.choices, default=Colour.GREY)
     read_only = models.BooleanField(default=False)
@@ -49,6 +61,49 @@ class Cluster(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """A cluster never is without its state row, which the loops only ever update."""
+        is_new = self._state.adding
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+            if is_new:
+                ClusterState.objects.create(cluster=self)
+
+    def clean(self) -> None:
+        """Puts address and datacenter in their one form; the client's key must fit."""
+        if self.address:
+            self.address = validation.normal_address(self.address)
+        self.datacenter = self.datacenter.lower()
+        try:
+            validation.validate_pair(self.client_certificate, self.client_key)
+        except WrongKey as error:
+            raise ValidationError(
+                {"client_key": "The saved key cannot be read any more; enter it again."}
+            ) from error
+
+    def connection(self) -> Connection:
+        """How to reach it, secrets included. Raises WrongKey when they cannot be read."""
+        return Connection(
+            name=self.name,
+            address=self.address,
+            datacenter=self.datacenter,
+            token=self.token,
+            ca_certificate=self.ca_certificate,
+            client_certificate=self.client_certificate,
+            client_key=self.client_key,
+            verify_tls=self.verify_tls,
+        )
+
+    @property
+    def has_token(self) -> bool:
+        """Whether a token is kept, told without reading it."""
+        return _is_set(self, "token")
+
+    @property
+    def has_client_key(self) -> bool:
+        """Whether a client key is kept, told without reading it."""
+        return _is_set(self, "client_key")
 
 
 class ClusterState(models.Model):
@@ -74,3 +129,8 @@ class ClusterState(models.Model):
 
     def __str__(self) -> str:
         return f"state of {self.cluster_id}"
+
+
+def _is_set(cluster: Cluster, name: str) -> bool:
+    field = Cluster._meta.get_field(name)
+    return isinstance(field, EncryptedTextField) and field.is_set(cluster)
