@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -158,12 +159,22 @@ LOGIN_URL = "accounts:login"
 LOGIN_REDIRECT_URL = "overview"
 LOGOUT_REDIRECT_URL = "accounts:login"
 
-# Five wrong passwords for a name from an address close the door for a quarter of an hour.
+# Five wrong passwords for a name from an address close the door for a quarter of an hour. Not for
+# the name alone: then anybody could keep a person out.
 AXES_FAILURE_LIMIT = 5
-AXES_COOLOFF_TIME = 0.25
+AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_LOCKOUT_CALLABLE = "consulops.accounts.throttle.locked_out"
+# Knocking at a closed door does not keep it closed: the page says when it opens.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
+# The audit record has the sign-ins, and this table would only grow.
+AXES_DISABLE_ACCESS_LOG = True
 
+# A browser keeps one set of cookies for all ports of a host; "__Host-" also binds them to TLS.
+_prefix = "__Host-" if _https else ""
+SESSION_COOKIE_NAME = f"{_prefix}consulops_session"
+CSRF_COOKIE_NAME = f"{_prefix}consulops_csrf"
 SESSION_COOKIE_AGE = 7 * 24 * 3600
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -6,6 +6,9 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
+from django.db.models import Q
+
+from consulops.accounts.readable import Line, lines
 
 
 class Role(models.TextChoices):
@@ -37,6 +40,14 @@ class User(AbstractUser):
         return self.may(Role.ADMIN)
 
 
+class AuditQuerySet(models.QuerySet["AuditEntry"]):
+    """Ways to ask the record."""
+
+    def about(self, text: str) -> AuditQuerySet:
+        """Entries on objects of this type ("cluster"), or with this text in their name."""
+        return self.filter(Q(object_type=text.lower()) | Q(object_name__icontains=text))
+
+
 class AuditEntry(models.Model):
     """One change that somebody made: who, what, when and from where. Never changed afterwards."""
 
@@ -55,9 +66,20 @@ class AuditEntry(models.Model):
     object_name = models.CharField(max_length=255, blank=True)
     detail = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
 
+    objects = AuditQuerySet.as_manager()
+
     class Meta:
         ordering = ("-id",)
-        indexes = (models.Index(fields=("object_type", "object_id"), name="audit_object"),)
+        indexes = (
+            models.Index(fields=("object_type", "object_id"), name="audit_object"),
+            models.Index(fields=("actor_name", "-id"), name="audit_actor"),
+            models.Index(fields=("action", "-id"), name="audit_action"),
+        )
 
     def __str__(self) -> str:
         return f"{self.actor_name} {self.action} {self.object_name}"
+
+    @property
+    def lines(self) -> list[Line]:
+        """The detail as people read it."""
+        return lines(self.detail)

@@ -61,7 +61,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ('-id',),
-                'indexes': [models.Index(fields=['object_type', 'object_id'], name='audit_object')],
+                'indexes': [models.Index(fields=['object_type', 'object_id'], name='audit_object'), models.Index(fields=['actor_name', '-id'], name='audit_actor'), models.Index(fields=['action', '-id'], name='audit_action')],
             },
         ),
     ]
