@@ -3,6 +3,7 @@
 from consulops.consulapi.aio import AsyncClient
 from consulops.consulapi.answers import Answer
 from consulops.consulapi.blocking import Update, watch
+from consulops.consulapi.client import Client
 from consulops.consulapi.connection import Address, BadAddress, Connection, parse_address
 from consulops.consulapi.errors import ConsulError
 from consulops.consulapi.pace import Backoff, TokenBucket
@@ -13,6 +14,7 @@ __all__ = [
     "AsyncClient",
     "Backoff",
     "BadAddress",
+    "Client",
     "Connection",
     "ConsulError",
     "TokenBucket",

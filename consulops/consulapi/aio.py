@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from types import TracebackType
 from typing import Self
 
@@ -12,7 +13,7 @@ from consulops.consulapi import answers, failures
 from consulops.consulapi.answers import Answer, Reply
 from consulops.consulapi.connection import Connection
 from consulops.consulapi.errors import Place
-from consulops.consulapi.target import Consistency, Params, Target
+from consulops.consulapi.target import Body, Consistency, Params, Target, encode
 
 MAX_BODY = 64 << 20
 
@@ -36,6 +37,8 @@ class AsyncClient:
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0),
+            # Answers are read into one piece, so the buffer need not hold the server back.
+            read_bufsize=1 << 20,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
         )
@@ -60,12 +63,14 @@ class AsyncClient:
         index: int | None = None,
         wait_s: float | None = None,
         missing_ok: bool = False,
+        also_ok: Container[int] = (),
     ) -> Answer:
         """GETs and parses a path given as plain text; raises ConsulError.
 
         With an index Consul answers once something is newer, or after wait_s (its jitter is added
         to the deadline). missing_ok turns a 404 that carries an index, as for a key prefix without
-        keys, into an Answer whose value is None.
+        keys, into an Answer whose value is None. A status in also_ok is not an error: Consul tells
+        of bad health with 429.
         """
         query = self._target.params(params, consistency)
         deadline_s = self.timeout_s if timeout_s is None else timeout_s
@@ -76,29 +81,46 @@ class AsyncClient:
                 # Consul adds up to a sixteenth to the wait, to spread the answers.
                 deadline_s += wait_s * 17 / 16
         place = self._target.place("GET", path)
-        reply = await self._fetch(path, query, place, deadline_s)
+        reply = await self._fetch("GET", self._target.url(path, query), place, deadline_s)
         if missing_ok and reply.status == 404 and reply.headers.get("X-Consul-Index"):
             return answers.with_headers(None, reply)
-        error = answers.classify(reply, place)
-        if error is not None:
-            raise error
-        return answers.parse(reply, place)
+        return answers.settle(reply, place)
 
-    async def _fetch(self, path: str, query: Params, place: Place, deadline_s: float) -> Reply:
+    async def write(
+        self,
+        method: str,
+        path: str,
+        body: Body = None,
+        params: Params | None = None,
+        *,
+        timeout_s: float | None = None,
+    ) -> Answer:
+        """Sends a PUT, POST or DELETE, once; raises ConsulError.
+
+        After TimedOut, Unreachable or BadAnswer nobody knows whether Consul did it.
+        """
+        place = self._target.place(method, path)
+        url = self._target.url(path, self._target.params(params, "default"), method)
+        deadline_s = self.timeout_s if timeout_s is None else timeout_s
+        return answers.settle(await self._fetch(method, url, place, deadline_s, body), place)
+
+    async def _fetch(
+        self, method: str, url: str, place: Place, deadline_s: float, body: Body = None
+    ) -> Reply:
         if self._session is None:
             raise RuntimeError("AsyncClient must be entered with `async with` first")
-        url = URL(self._target.url(path, query), encoded=True)
         tls = self._target.tls
         try:
-            async with self._session.get(
-                url,
+            async with self._session.request(
+                method,
+                URL(url, encoded=True),
+                data=encode(body),
                 headers=self._target.headers,
                 ssl=tls if tls is not None else True,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(total=deadline_s),
             ) as response:
-                body = await self._body(response, place)
-                return Reply(response.status, response.headers, body)
+                return Reply(response.status, response.headers, await self._body(response, place))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise failures.translate(error, place, deadline_s) from error
 

@@ -85,6 +85,14 @@ def classify(reply: Reply, place: Place) -> ConsulError | None:
     return _by_status(reply.status, text, place)
 
 
+def settle(reply: Reply, place: Place) -> Answer:
+    """The parsed answer of a reply; raises the typed error that it stands for."""
+    error = classify(reply, place)
+    if error is not None:
+        raise error
+    return parse(reply, place)
+
+
 def _by_status(status: int, text: str, place: Place) -> ConsulError:
     if _HTTP_TO_TLS in text:
         return place.error(
@@ -103,17 +111,27 @@ def _by_status(status: int, text: str, place: Place) -> ConsulError:
 
 
 def parse(reply: Reply, place: Place) -> Answer:
-    """Reads a success; raises NotConsul for HTML and BadAnswer for anything else but JSON."""
+    """Reads a success; raises NotConsul for HTML and BadAnswer for anything else but JSON.
+
+    Many writes are answered with an empty body, which is the value None.
+    """
     if _is_html(reply):
-        raise _not_consul(reply, place)
+        raise unusable(reply, place)
+    if not reply.body and not place.call.startswith("GET "):
+        return with_headers(None, reply)
     try:
         value = orjson.loads(reply.body)
     except orjson.JSONDecodeError:
-        said = f"“{excerpt(reply.body)}”" if reply.body else "nothing"
-        raise place.error(
-            errors.BadAnswer, f"The answer is not JSON but {said}.", _ENTER_API
-        ) from None
+        raise unusable(reply, place) from None
     return with_headers(value, reply)
+
+
+def unusable(reply: Reply, place: Place) -> errors.BadAnswer:
+    """The error of a success whose body is not what was asked for."""
+    if _is_html(reply):
+        return _not_consul(reply, place)
+    said = f"“{excerpt(reply.body)}”" if reply.body else "nothing"
+    return place.error(errors.BadAnswer, f"The answer is not usable JSON: {said}.", _ENTER_API)
 
 
 def with_headers(value: Any, reply: Reply) -> Answer:

@@ -35,7 +35,8 @@ def translate(exception: BaseException, place: Place, timeout_s: float) -> Consu
     """Says which error an exception of requests or aiohttp stands for."""
     chain = list(causes(exception))
     for one in chain:
-        if isinstance(one, ssl.SSLError):
+        # aiohttp wraps OpenSSL's error in one of the same type that lacks the reason.
+        if isinstance(one, ssl.SSLError) and isinstance(getattr(one, "reason", None), str):
             return tls_failure(one, place)
     if any("timeout" in type(one).__name__.lower() for one in chain):
         return place.error(

@@ -27,7 +27,7 @@ class Backoff:
     def next_s(self) -> float:
         """The delay before the next try: anything up to base · 2^failures, at most the cap."""
         # Bounded, so that a week of failures does not overflow.
-        bound = min(self._cap_s, self._base_s * 2 ** min(self._failures, 32))
+        bound = min(self._cap_s, self._base_s * 2.0 ** min(self._failures, 32))
         self._failures += 1
         return bound * self._random()
 

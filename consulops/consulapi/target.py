@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import quote, urlencode
+
+import orjson
 
 from consulops.consulapi import errors, failures
 from consulops.consulapi.connection import Address, BadAddress, Connection, parse_address
@@ -18,6 +20,8 @@ from consulops.consulapi.errors import Place
 
 Consistency = Literal["default", "consistent", "stale"]
 Params = Mapping[str, str]
+# Bytes go as they are, anything else as JSON.
+Body = bytes | dict[str, Any] | list[Any] | None
 
 # gzip costs Consul six times the time of a large listing.
 _HEADERS = {"Accept": "application/json", "Accept-Encoding": "identity"}
@@ -45,7 +49,8 @@ class Target:
         try:
             return parse_address(self.connection.address)
         except BadAddress as error:
-            raise self.place("open", self.connection.address).error(
+            # Not the address itself: people paste it with a password in it.
+            raise self.place("open", "the address").error(
                 errors.Unreachable, str(error), "Correct the address of the cluster."
             ) from None
 
@@ -80,6 +85,11 @@ class Target:
         if consistency != "default":
             query[consistency] = "1"
         return query
+
+
+def encode(body: Body) -> bytes | None:
+    """The bytes of a request's body."""
+    return body if body is None or isinstance(body, bytes) else orjson.dumps(body)
 
 
 def tls_context(connection: Connection) -> ssl.SSLContext:
