@@ -94,6 +94,9 @@ class Notice(models.Model):
     said_at = models.DateTimeField(null=True)
     # When the pipeline must look again: end of a wait, of a group's wait, or a reminder.
     due_at = models.DateTimeField(null=True)
+    # The group whose message it shares, and since when it waits for others of that group.
+    group_key = models.CharField(max_length=64, blank=True, default="")
+    group_since = models.DateTimeField(null=True)
     # Each stage's verdict of the last look: [{"stage": …, "outcome": …, "reason": …}, …]
     verdicts = models.JSONField(default=list)
     decided_at = models.DateTimeField()
@@ -102,6 +105,11 @@ class Notice(models.Model):
         constraints = (models.UniqueConstraint("alert", "route", name="one_notice"),)
         indexes = (
             models.Index(fields=("due_at",), condition=Q(due_at__isnull=False), name="notice_due"),
+            models.Index(
+                fields=("route", "group_key"),
+                condition=Q(group_since__isnull=False),
+                name="notice_group",
+            ),
         )
 
     def __str__(self) -> str:

@@ -104,7 +104,7 @@ class Transition(models.Model):
 
 
 class CheckHour(models.Model):
-    """How many seconds of one hour a check spent outside "passing"; an hour that it passed has no row."""
+    """How many seconds of one hour a check was not passing; an hour that it passed has no row."""
 
     check_ref = models.ForeignKey(
         Check, on_delete=models.CASCADE, related_name="hours", db_column="check_id"

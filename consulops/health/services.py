@@ -1,0 +1,209 @@
+"""Every write to checks and their history."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from consulops.clusters.services import saw_event
+from consulops.core.status import LOOKS, Status
+from consulops.health.models import Check, Node, Service, Transition
+from consulops.health.observation import Key, Observation, cut, short
+from consulops.health.picture import Known
+from consulops.health.signals import transitions_recorded
+from consulops.live.services import publish
+
+# What may change without a change of status.
+_DETAILS = ("name", "service_id", "service", "tags", "output", "notes", "modify_index")
+_STATUS = ("status", "rank", "since")
+_CHUNK = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Where changes belong: the cluster, the lease's fence, and if they were seen happening."""
+
+    cluster_id: int
+    fence: Callable[[], None]
+    watched: bool = True
+
+
+def known_checks(cluster_id: int) -> dict[Key, Known]:
+    """What the database knows of a cluster's checks: what a starting watcher compares with."""
+    rows = Check.objects.filter(cluster_id=cluster_id).values_list(
+        "node", "check_id", "modify_index", "status"
+    )
+    return {(node, check_id): Known(index, status) for node, check_id, index, status in rows}
+
+
+def record(
+    where: Recording, seen: Sequence[Observation], gone: Iterable[Key] = ()
+) -> list[Transition]:
+    """Stores what changed, appends the transitions and makes their alerts, in one transaction.
+
+    Raises LeaseLost (from the fence) and then has stored nothing.
+    """
+    now = timezone.now()
+    with transaction.atomic():
+        where.fence()
+        before = _present(where.cluster_id, [one.key for one in seen])
+        moved = [one for one in seen if before.get(one.key) != one.status]
+        same = [one for one in seen if before.get(one.key) == one.status]
+        _store(where, same, _DETAILS, now)
+        checks = _store(where, moved, _DETAILS + _STATUS, now)
+        transitions = [
+            _transition(where, check, before.get((check.node, check.check_id), ""), now)
+            for check in checks
+            if _is_news(before.get((check.node, check.check_id)), check.status)
+        ]
+        transitions += _let_go(where, gone, now)
+        _append(transitions)
+        saw_event(where.cluster_id, now)
+        publish("checks")
+    return transitions
+
+
+def _present(cluster_id: int, keys: Sequence[Key]) -> dict[Key, str]:
+    """The stored status of these checks; locked, since status and transition must agree."""
+    nodes = {node for node, _ in keys}
+    wanted = set(keys)
+    rows = (
+        Check.objects.filter(
+            cluster_id=cluster_id, node__in=nodes, check_id__in={check_id for _, check_id in keys}
+        )
+        .select_for_update()
+        .values_list("node", "check_id", "status")
+    )
+    return {(node, cid): status for node, cid, status in rows if (node, cid) in wanted}
+
+
+def _store(
+    where: Recording, seen: Sequence[Observation], fields: Sequence[str], now: datetime
+) -> list[Check]:
+    checks = [
+        Check(
+            cluster_id=where.cluster_id,
+            node=one.node,
+            check_id=one.check_id,
+            name=one.name,
+            service_id=one.service_id,
+            service=one.service,
+            tags=list(one.tags),
+            status=one.status,
+            rank=LOOKS[one.status].rank,
+            since=now,
+            output=one.output,
+            notes=one.notes,
+            modify_index=one.modify_index,
+            first_seen_at=now,
+        )
+        for one in seen
+    ]
+    return Check.objects.bulk_create(
+        checks,
+        update_conflicts=True,
+        unique_fields=("cluster", "node", "check_id"),
+        update_fields=fields,
+        batch_size=_CHUNK,
+    )
+
+
+def _is_news(before: str | None, status: str) -> bool:
+    """A check that is new and well has no history yet; everything else that moved is news."""
+    return before is not None or status not in (Status.PASSING, Status.GONE)
+
+
+def _transition(where: Recording, check: Check, previous: str, now: datetime) -> Transition:
+    return Transition(
+        check_ref=check,
+        cluster_id=where.cluster_id,
+        at=now,
+        previous=previous,
+        status=check.status,
+        output=check.output,
+        modify_index=check.modify_index,
+        watched=where.watched,
+    )
+
+
+def _let_go(where: Recording, keys: Iterable[Key], now: datetime) -> list[Transition]:
+    """Marks deregistered checks as gone; their history stays."""
+    wanted = set(keys)
+    if not wanted:
+        return []
+    rows = Check.objects.filter(
+        cluster_id=where.cluster_id,
+        node__in={node for node, _ in wanted},
+        check_id__in={check_id for _, check_id in wanted},
+    ).select_for_update()
+    checks = [row for row in rows if (row.node, row.check_id) in wanted]
+    transitions = []
+    for check in checks:
+        previous, check.status = check.status, Status.GONE
+        check.rank, check.since, check.output = LOOKS[Status.GONE].rank, now, ""
+        transitions.append(_transition(where, check, previous, now))
+    Check.objects.bulk_update(checks, (*_STATUS, "output"), batch_size=_CHUNK)
+    return transitions
+
+
+def _append(transitions: list[Transition]) -> None:
+    if transitions:
+        Transition.objects.bulk_create(transitions, batch_size=_CHUNK)
+        transitions_recorded.send(sender=Transition, transitions=transitions)
+
+
+def store_nodes(where: Recording, listing: Sequence[Mapping[str, Any]]) -> None:
+    """Makes the cluster's node rows equal to Consul's catalog."""
+    nodes = {}
+    for entry in listing:
+        meta = entry.get("Meta")
+        node = Node(
+            cluster_id=where.cluster_id,
+            name=short(str(entry.get("Node", ""))),
+            address=short(str(entry.get("Address", ""))),
+            meta=_clean(meta) if isinstance(meta, dict) else {},
+        )
+        nodes[node.name] = node
+    with transaction.atomic():
+        where.fence()
+        Node.objects.filter(cluster_id=where.cluster_id).exclude(name__in=nodes).delete()
+        Node.objects.bulk_create(
+            nodes.values(),
+            update_conflicts=True,
+            unique_fields=("cluster", "name"),
+            update_fields=("address", "meta"),
+            batch_size=_CHUNK,
+        )
+        publish("checks")
+
+
+def store_services(where: Recording, listing: Mapping[str, Any]) -> None:
+    """Makes the cluster's service rows equal to Consul's catalog (name to tags)."""
+    services = {
+        short(name): Service(
+            cluster_id=where.cluster_id,
+            name=short(name),
+            tags=[short(str(tag)) for tag in tags] if isinstance(tags, list) else [],
+        )
+        for name, tags in listing.items()
+    }
+    with transaction.atomic():
+        where.fence()
+        Service.objects.filter(cluster_id=where.cluster_id).exclude(name__in=services).delete()
+        Service.objects.bulk_create(
+            services.values(),
+            update_conflicts=True,
+            unique_fields=("cluster", "name"),
+            update_fields=("tags",),
+            batch_size=_CHUNK,
+        )
+        publish("checks")
+
+
+def _clean(meta: Mapping[str, Any]) -> dict[str, str]:
+    return {cut(str(key)): cut(str(value)) for key, value in meta.items()}
