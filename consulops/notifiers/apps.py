@@ -1,4 +1,4 @@
-"""Registers the app."""
+"""Registers the app, and finds the kinds of notifiers."""
 
 from __future__ import annotations
 
@@ -8,3 +8,9 @@ from django.apps import AppConfig
 class NotifiersConfig(AppConfig):
     name = "consulops.notifiers"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        # Imported here: the registry needs the models, which are ready only now.
+        from consulops.notifiers import registry
+
+        registry.kinds()

@@ -8,6 +8,14 @@ from django.db import models
 from consulops.core.crypto import EncryptedJSONField
 
 
+class NotifierQuerySet(models.QuerySet["Notifier"]):
+    """What pages ask about notifiers."""
+
+    def with_route_counts(self) -> NotifierQuerySet:
+        """Each with `route_count`, the number of routes that tell it."""
+        return self.annotate(route_count=models.Count("routes"))
+
+
 class Notifier(models.Model):
     """A destination: its kind, its settings (secrets apart and encrypted), and how it fares."""
 
@@ -15,6 +23,8 @@ class Notifier(models.Model):
     kind = models.CharField(max_length=30)
     config = models.JSONField(default=dict)
     secrets = EncryptedJSONField(default=dict)
+    # When a secret was last entered or removed.
+    secrets_at = models.DateTimeField(null=True)
     enabled = models.BooleanField(default=True)
     timeout_s = models.PositiveSmallIntegerField(
         default=10, validators=[MinValueValidator(1), MaxValueValidator(120)]
@@ -28,6 +38,8 @@ class Notifier(models.Model):
     error_is_permanent = models.BooleanField(default=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects = NotifierQuerySet.as_manager()
 
     class Meta:
         ordering = ("name",)

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from types import MappingProxyType, ModuleType
 
+from consulops.core.crypto import WrongKey
 from consulops.notifiers import kinds as package
-from consulops.notifiers.base import AsyncKind, BlockingKind, Kind
+from consulops.notifiers.base import AsyncKind, BlockingKind, Kind, SendError
 from consulops.notifiers.models import Notifier
 
 
@@ -38,11 +39,19 @@ def collect(modules: Iterable[ModuleType]) -> Mapping[str, type[Kind]]:
 
 
 def load(notifier: Notifier) -> Kind:
-    """The notifier's kind, ready to send. Raises BadKind when this release does not know it."""
+    """The notifier's kind, ready to send; may read the database when secrets were deferred.
+
+    Raises a permanent SendError when the kind is unknown here or its secrets cannot be read.
+    """
     kind = kinds().get(notifier.kind)
     if kind is None:
-        raise BadKind(f"{notifier.name}: no notifier of the kind {notifier.kind!r} exists.")
-    return kind({**notifier.config, **notifier.secrets})
+        raise SendError(
+            f"This release has no notifiers of the kind {notifier.kind}.", permanent=True
+        )
+    try:
+        return kind({**notifier.config, **notifier.secrets})
+    except WrongKey as error:
+        raise SendError(str(error), permanent=True) from None
 
 
 def _defined_in(module: ModuleType) -> list[type[Kind]]:

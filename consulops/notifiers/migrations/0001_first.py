@@ -21,6 +21,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(max_length=30)),
                 ('config', models.JSONField(default=dict)),
                 ('secrets', consulops.core.crypto.EncryptedJSONField(default=dict)),
+                ('secrets_at', models.DateTimeField(null=True)),
                 ('enabled', models.BooleanField(default=True)),
                 ('timeout_s', models.PositiveSmallIntegerField(default=10, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(120)])),
                 ('concurrency', models.PositiveSmallIntegerField(default=8, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(64)])),
