@@ -42,6 +42,9 @@ class Cluster(models.Model):
         max_length=64, blank=True, validators=[validation.validate_datacenter]
     )
     token = EncryptedTextField(blank=True, default="", validators=[validation.validate_token])
+    # When each secret was entered: all that is ever shown of it.
+    token_set_at = models.DateTimeField(null=True, editable=False)
+    client_key_set_at = models.DateTimeField(null=True, editable=False)
     ca_certificate = models.TextField(
         blank=True, default="", validators=[validation.validate_certificates]
     )
@@ -95,16 +98,6 @@ class Cluster(models.Model):
             verify_tls=self.verify_tls,
         )
 
-    @property
-    def has_token(self) -> bool:
-        """Whether a token is kept, told without reading it."""
-        return _is_set(self, "token")
-
-    @property
-    def has_client_key(self) -> bool:
-        """Whether a client key is kept, told without reading it."""
-        return _is_set(self, "client_key")
-
 
 class ClusterState(models.Model):
     """What a cluster last told us; written by its loops only, apart from the settings above."""
@@ -129,8 +122,3 @@ class ClusterState(models.Model):
 
     def __str__(self) -> str:
         return f"state of {self.cluster_id}"
-
-
-def _is_set(cluster: Cluster, name: str) -> bool:
-    field = Cluster._meta.get_field(name)
-    return isinstance(field, EncryptedTextField) and field.is_set(cluster)

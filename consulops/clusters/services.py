@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils import timezone
 
 from consulops.accounts.audit import Actor, changed_fields, record
 from consulops.clusters.models import Cluster, ClusterState
@@ -129,6 +130,8 @@ def _write(actor: Actor, cluster: Cluster, values: Mapping[str, object]) -> Save
     changes = changed_fields(before, {name: getattr(cluster, name) for name in before}, _HIDDEN)
     if not created and not changes:
         return Saved(cluster, created, [])
+    for name in changes.keys() & set(SECRETS):
+        setattr(cluster, f"{name}_set_at", timezone.now() if values[name] else None)
     with transaction.atomic():
         cluster.save()
         if not created and _WHERE & set(changes):

@@ -119,10 +119,6 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]  # not gen
         """The value inside. Raises WrongKey."""
         return decrypt(sealed.token)
 
-    def is_set(self, instance: models.Model) -> bool:
-        """Whether this row has a secret, told without reading it: works with a wrong key."""
-        return bool(instance.__dict__.get(self.attname))
-
     def from_db_value(self, value: str | None, expression: object, connection: object) -> Any:
         return None if value is None else Sealed(value)
 

@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from consulops.clusters.models import Cluster
 from consulops.core.status import Status
+from consulops.health.querysets import CheckQuerySet
 
 
 class Node(models.Model):
@@ -57,6 +58,8 @@ class Check(models.Model):
     notes = models.TextField(blank=True, default="")
     modify_index = models.BigIntegerField(default=0)
     first_seen_at = models.DateTimeField()
+
+    objects = CheckQuerySet.as_manager()
 
     class Meta:
         constraints = (models.UniqueConstraint("cluster", "node", "check_id", name="one_check"),)

@@ -11,8 +11,11 @@ from consulops.core.status import Status
 
 if TYPE_CHECKING:
     from consulops.health.models import Check
+
+    Checks = QuerySet[Check]
 else:
-    Check = object
+    # The model imports this module: its name is known to the type checker only.
+    Checks = QuerySet
 
 _COUNTED = (
     Status.CRITICAL,
@@ -23,7 +26,7 @@ _COUNTED = (
 )
 
 
-class CheckQuerySet(QuerySet["Check"]):
+class CheckQuerySet(Checks):
     """Checks, with the questions that pages ask of all of them."""
 
     def counts_by_cluster(self) -> dict[int, Counts]:

@@ -23,6 +23,8 @@ class Migration(migrations.Migration):
                 ('address', models.CharField(max_length=255, validators=[consulops.clusters.validation.validate_address])),
                 ('datacenter', models.CharField(blank=True, max_length=64, validators=[consulops.clusters.validation.validate_datacenter])),
                 ('token', consulops.core.crypto.EncryptedTextField(blank=True, default='', validators=[consulops.clusters.validation.validate_token])),
+                ('token_set_at', models.DateTimeField(editable=False, null=True)),
+                ('client_key_set_at', models.DateTimeField(editable=False, null=True)),
                 ('ca_certificate', models.TextField(blank=True, default='', validators=[consulops.clusters.validation.validate_certificates])),
                 ('client_certificate', models.TextField(blank=True, default='', validators=[consulops.clusters.validation.validate_certificates])),
                 ('client_key', consulops.core.crypto.EncryptedTextField(blank=True, default='', validators=[consulops.clusters.validation.validate_key])),
