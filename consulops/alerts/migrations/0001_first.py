@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('clusters', '0001_first'),
         ('health', '0001_first'),
-        ('notifiers', '0002_first'),
+        ('notifiers', '0001_first'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
