@@ -19,6 +19,12 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "consulops.settings")
     from django.core.management import execute_from_command_line
 
+    if sys.argv[1:2] == ["work"] and len(sys.argv) > 2:
+        # django-q2 reads while Django starts whose worker this is.
+        os.environ["Q_CLUSTER_NAME"] = os.environ["CONSULOPS_PROCESS"] = sys.argv[2]
+    if sys.argv[1:2] == ["work"]:
+        # The settings depend on it.
+        os.environ.setdefault("CONSULOPS_PROCESS", "".join(sys.argv[2:3]))
     with ExitStack() as stack:
         try:
             environment = Environment()

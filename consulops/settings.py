@@ -106,7 +106,7 @@ _CORE = {"dbname", "user", "password", "host", "port"}
 def _database() -> dict[str, Any]:
     # Without a URL manage.py starts the embedded server and sets it, for commands that need one.
     parts = conninfo_to_dict(ENV.text("DATABASE_URL") or "dbname=consulops")
-    options = {key: value for key, value in parts.items() if key not in _CORE}
+    options: dict[str, Any] = {key: value for key, value in parts.items() if key not in _CORE}
     if PROCESS == "web":
         # One process, many short requests. The workers fork, and a pool's threads do not survive.
         options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 10}
@@ -126,7 +126,7 @@ DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # django-q2. A supervisor ends itself after about ten minutes, well under `timeout` < `retry`.
-Q_CLUSTER = {
+Q_CLUSTER: dict[str, Any] = {
     "name": "ops",
     "orm": "default",
     "broker_class": "consulops.loops.broker.ListenBroker",
@@ -136,11 +136,24 @@ Q_CLUSTER = {
     "max_attempts": 5,
     "ack_failures": True,
     "catch_up": False,
-    "save_limit": 250,
+    "save_limit": 100,
+    # Take no more tasks in advance than must be: another host may have a worker free.
+    "queue_limit": 1,
     "guard_cycle": 1,
     "label": "Tasks",
-    "ALT_CLUSTERS": {"watch": {"workers": 1, "timeout": 900, "retry": 1000, "max_attempts": 0}},
+    "ALT_CLUSTERS": {
+        "watch": {
+            "workers": 1,
+            "timeout": 900,
+            "retry": 1000,
+            "max_attempts": 0,
+            "scheduler": False,
+        }
+    },
 }
+if PROCESS in {"watch", "ops"}:
+    # django-q2 reads which cluster it is when it is imported, before any command runs.
+    os.environ["Q_CLUSTER_NAME"] = PROCESS
 
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [

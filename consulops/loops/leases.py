@@ -9,6 +9,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from consulops.core import postgres
+from consulops.live.services import publish
 
 # After so long without a beat a supervisor counts as dead and its leases are free; in seconds.
 LIFE_S = 8.0
@@ -58,7 +59,7 @@ def beat(me: Identity, held: Collection[str], desired: Sequence[str], resident_b
         room = share - (len(renewed) - len(surplus))
         taken = _take(me, desired, room) if room > 0 else {}
         if taken or len(renewed) < len(held):
-            postgres.notify(postgres.LIVE, "system")
+            publish("system")
         return Beat(renewed | taken, surplus, _next_lapse_s(me, desired))
 
 
@@ -71,7 +72,7 @@ def free(me: Identity, keys: Sequence[str]) -> None:
             [me.owner, list(keys)],
         )
         postgres.notify(postgres.LOOPS)
-        postgres.notify(postgres.LIVE, "system")
+        publish("system")
 
 
 def leave(me: Identity) -> None:
@@ -82,7 +83,7 @@ def leave(me: Identity) -> None:
         )
         _execute("DELETE FROM loops_supervisor WHERE owner = %s", [me.owner])
         postgres.notify(postgres.LOOPS)
-        postgres.notify(postgres.LIVE, "system")
+        publish("system")
 
 
 def record_crash(me: Identity, key: str, error: str) -> None:
@@ -93,7 +94,7 @@ def record_crash(me: Identity, key: str, error: str) -> None:
             " WHERE key = %s AND owner = %s",
             [error, key, me.owner],
         )
-        postgres.notify(postgres.LIVE, "system")
+        publish("system")
 
 
 def _renew(me: Identity, held: Collection[str]) -> dict[str, int]:
@@ -153,7 +154,9 @@ def _next_lapse_s(me: Identity, desired: Sequence[str]) -> float | None:
     return None if value is None else float(value)
 
 
-def _execute(statement: str, parameters: Sequence[object]) -> list[tuple[Any, ...]]:
+def _execute(
+    statement: str, parameters: Sequence[str | int | float | list[str]]
+) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
         return cursor.fetchall() if cursor.description else []

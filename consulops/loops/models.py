@@ -1,8 +1,11 @@
-"""Which worker runs which loop, and which supervisors are alive."""
+"""Which worker runs which loop, and which processes are alive."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import models
+from django.db.models.functions import Now
 
 
 class Lease(models.Model):
@@ -24,6 +27,16 @@ class Lease(models.Model):
         return self.key
 
 
+class SignsOfLife(models.QuerySet["Supervisor | Worker"]):
+    """By the age of the last beat, on the server's clock."""
+
+    def alive(self) -> SignsOfLife:
+        return self.filter(beat_at__gt=Now() - timedelta(seconds=15))
+
+    def dead(self) -> SignsOfLife:
+        return self.filter(beat_at__lt=Now() - timedelta(minutes=1))
+
+
 class Supervisor(models.Model):
     """A supervisor's sign of life."""
 
@@ -35,8 +48,31 @@ class Supervisor(models.Model):
     loops = models.IntegerField(default=0)
     resident_bytes = models.BigIntegerField(default=0)
 
+    objects = SignsOfLife.as_manager()
+
     class Meta:
         ordering = ("owner",)
 
     def __str__(self) -> str:
         return self.owner
+
+
+class Worker(models.Model):
+    """The sign of life of a main process and its children: `process` is web, watch or ops."""
+
+    process = models.CharField(max_length=20)
+    host = models.CharField(max_length=255)
+    pid = models.IntegerField()
+    started_at = models.DateTimeField()
+    beat_at = models.DateTimeField()
+    children = models.IntegerField(default=0)
+    resident_bytes = models.BigIntegerField(default=0)
+
+    objects = SignsOfLife.as_manager()
+
+    class Meta:
+        ordering = ("process", "host", "pid")
+        constraints = (models.UniqueConstraint("host", "pid", name="one_worker"),)
+
+    def __str__(self) -> str:
+        return f"{self.process} {self.host}:{self.pid}"
