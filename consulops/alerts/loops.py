@@ -9,6 +9,7 @@ from django.utils import timezone
 from consulops.alerts import evaluation, services
 from consulops.alerts.courier import LOOK_EVERY_S, Courier
 from consulops.core import postgres
+from consulops.loops import schedules
 from consulops.loops.context import Context
 from consulops.loops.registry import Loop, register
 
@@ -53,3 +54,4 @@ def _look(context: Context) -> None:
 
 register(Deliver())
 register(LookAgain())
+schedules.register("alerts-prune", "consulops.alerts.tasks.prune", cron="37 3 * * *")

@@ -122,7 +122,7 @@ def _mark_notifiers(results: Sequence[Result], now: datetime) -> None:
     mark_sent([pk for pk, result in last.items() if pk and result.error is None], now)
     for pk, result in last.items():
         if pk and result.error is not None:
-            mark_error(pk, result.error.text, result.error.permanent, now)
+            mark_error([pk], result.error.text, result.error.permanent, now)
 
 
 def drop_orphans() -> int:

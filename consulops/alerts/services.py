@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Max, Q
 from django.utils import timezone
@@ -12,8 +14,9 @@ from django.utils import timezone
 from consulops.accounts.audit import Actor, record
 from consulops.alerts import evaluation
 from consulops.alerts.matching import compile_match
-from consulops.alerts.models import Alert, Route
+from consulops.alerts.models import WAITING, Alert, Delivery, Route
 from consulops.clusters.models import Cluster
+from consulops.core.batches import delete_in_batches
 from consulops.core.status import FAILING, LOOKS, Status, parse
 from consulops.health.models import Transition
 from consulops.live.services import publish
@@ -227,3 +230,13 @@ def move_route(actor: Actor, route: Route, up: bool) -> None:
         record(actor, "route.moved", route, {"position": {"from": place + 1, "to": other + 1}})
         look_again()
         publish("routes")
+
+
+def prune(now: datetime) -> dict[str, int]:
+    """Removes ended alerts and messages beyond their retention; returns what went."""
+    limit = now - timedelta(days=settings.RETENTION_DAYS)
+    old = {
+        "deliveries": Delivery.objects.exclude(state__in=WAITING).filter(created_at__lt=limit),
+        "alerts": Alert.objects.filter(resolved_at__lt=limit),
+    }
+    return {name: delete_in_batches(rows) for name, rows in old.items()}

@@ -13,6 +13,7 @@ from consulops.clusters.services import saw_error
 from consulops.consulapi import AsyncClient, Backoff, ConsulError
 from consulops.core.crypto import WrongKey
 from consulops.health.watcher import CheckWatcher
+from consulops.loops import schedules
 from consulops.loops.context import Context
 from consulops.loops.registry import Loop, register
 
@@ -57,3 +58,4 @@ def _record_trouble(context: Context, text: str) -> None:
 
 
 register(WatchChecks())
+schedules.register("health-prune", "consulops.health.tasks.prune", cron="17 3 * * *")

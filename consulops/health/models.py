@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.contrib.postgres.fields import ArrayField
-from django.db import models
+from django.db import connection, models
 from django.db.models import Q
 
 from consulops.clusters.models import Cluster
 from consulops.core.status import Status
+from consulops.health.hours import COUNTED, Share
 from consulops.health.querysets import CheckQuerySet
 
 
@@ -106,18 +109,50 @@ class Transition(models.Model):
         return f"{self.previous} to {self.status}"
 
 
+class CheckHourManager(models.Manager["CheckHour"]):
+    """Adds time to hours."""
+
+    def add(self, shares: Sequence[tuple[int, Share]]) -> None:
+        """Adds these shares (check's id, share of an hour) to what their hours already have."""
+        if not shares:
+            return
+        columns: list[list[object]] = [[pk for pk, _ in shares], [one.hour for _, one in shares]]
+        columns += [
+            [one.seconds if one.status == status else 0.0 for _, one in shares]
+            for status in COUNTED
+        ]
+        with connection.cursor() as cursor:
+            cursor.execute(_ADD_HOURS, columns)
+
+
+_ADD_HOURS = """
+INSERT INTO health_checkhour (check_id, hour, critical_s, warning_s, maintenance_s, unknown_s)
+SELECT * FROM unnest(
+    %s::bigint[], %s::timestamptz[], %s::float8[], %s::float8[], %s::float8[], %s::float8[])
+ON CONFLICT (check_id, hour) DO UPDATE SET
+    critical_s = health_checkhour.critical_s + EXCLUDED.critical_s,
+    warning_s = health_checkhour.warning_s + EXCLUDED.warning_s,
+    maintenance_s = health_checkhour.maintenance_s + EXCLUDED.maintenance_s,
+    unknown_s = health_checkhour.unknown_s + EXCLUDED.unknown_s
+"""
+
+
 class CheckHour(models.Model):
-    """How many seconds of one hour a check was not passing; an hour that it passed has no row."""
+    """How many seconds of one hour a check was not passing; an hour that it passed has no row.
+
+    A state's seconds are added when it ends; the state that a check is in now is not yet here.
+    """
 
     check_ref = models.ForeignKey(
         Check, on_delete=models.CASCADE, related_name="hours", db_column="check_id"
     )
     hour = models.DateTimeField()
-    critical_s = models.IntegerField(default=0)
-    warning_s = models.IntegerField(default=0)
-    maintenance_s = models.IntegerField(default=0)
-    unknown_s = models.IntegerField(default=0)
-    gone_s = models.IntegerField(default=0)
+    critical_s = models.FloatField(default=0)
+    warning_s = models.FloatField(default=0)
+    maintenance_s = models.FloatField(default=0)
+    unknown_s = models.FloatField(default=0)
+
+    objects = CheckHourManager()
 
     class Meta:
         constraints = (models.UniqueConstraint("check_ref", "hour", name="one_check_hour"),)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
 from consulops.clusters.services import saw_event
+from consulops.core.batches import delete_in_batches
 from consulops.core.status import LOOKS, Status
-from consulops.health.models import Check, Node, Service, Transition
+from consulops.health import hours
+from consulops.health.models import Check, CheckHour, Node, Service, Transition
 from consulops.health.observation import Key, Observation, cut, short
 from consulops.health.picture import Known
 from consulops.health.signals import transitions_recorded
@@ -52,14 +55,15 @@ def record(
     with transaction.atomic():
         where.fence()
         before = _present(where.cluster_id, [one.key for one in seen])
-        moved = [one for one in seen if before.get(one.key) != one.status]
-        same = [one for one in seen if before.get(one.key) == one.status]
+        moved = [one for one in seen if _status_in(before, one.key) != one.status]
+        same = [one for one in seen if _status_in(before, one.key) == one.status]
         _store(where, same, _DETAILS, now)
         checks = _store(where, moved, _DETAILS + _STATUS, now)
+        _close_hours([before[one.key] for one in moved if one.key in before], now)
         transitions = [
-            _transition(where, check, before.get((check.node, check.check_id), ""), now)
+            _transition(where, check, _status_in(before, (check.node, check.check_id)) or "", now)
             for check in checks
-            if _is_news(before.get((check.node, check.check_id)), check.status)
+            if _is_news(_status_in(before, (check.node, check.check_id)), check.status)
         ]
         transitions += _let_go(where, gone, now)
         _append(transitions)
@@ -68,18 +72,32 @@ def record(
     return transitions
 
 
-def _present(cluster_id: int, keys: Sequence[Key]) -> dict[Key, str]:
-    """The stored status of these checks; locked, since status and transition must agree."""
-    nodes = {node for node, _ in keys}
+def _present(cluster_id: int, keys: Iterable[Key]) -> dict[Key, Check]:
+    """These checks as they are stored; locked, since status and transition must agree."""
     wanted = set(keys)
-    rows = (
-        Check.objects.filter(
-            cluster_id=cluster_id, node__in=nodes, check_id__in={check_id for _, check_id in keys}
-        )
-        .select_for_update()
-        .values_list("node", "check_id", "status")
+    if not wanted:
+        return {}
+    rows = Check.objects.filter(
+        cluster_id=cluster_id,
+        node__in={node for node, _ in wanted},
+        check_id__in={check_id for _, check_id in wanted},
+    ).select_for_update()
+    return {(row.node, row.check_id): row for row in rows if (row.node, row.check_id) in wanted}
+
+
+def _status_in(before: Mapping[Key, Check], key: Key) -> str | None:
+    return before[key].status if key in before else None
+
+
+def _close_hours(before: Iterable[Check], now: datetime) -> None:
+    """Adds the time in the state that ends now to the hours of that state."""
+    CheckHour.objects.add(
+        [
+            (check.pk, share)
+            for check in before
+            for share in hours.split(check.status, check.since, now)
+        ]
     )
-    return {(node, cid): status for node, cid, status in rows if (node, cid) in wanted}
 
 
 def _store(
@@ -133,15 +151,8 @@ def _transition(where: Recording, check: Check, previous: str, now: datetime) ->
 
 def _let_go(where: Recording, keys: Iterable[Key], now: datetime) -> list[Transition]:
     """Marks deregistered checks as gone; their history stays."""
-    wanted = set(keys)
-    if not wanted:
-        return []
-    rows = Check.objects.filter(
-        cluster_id=where.cluster_id,
-        node__in={node for node, _ in wanted},
-        check_id__in={check_id for _, check_id in wanted},
-    ).select_for_update()
-    checks = [row for row in rows if (row.node, row.check_id) in wanted]
+    checks = list(_present(where.cluster_id, keys).values())
+    _close_hours(checks, now)
     transitions = []
     for check in checks:
         previous, check.status = check.status, Status.GONE
@@ -207,3 +218,14 @@ def store_services(where: Recording, listing: Mapping[str, Any]) -> None:
 
 def _clean(meta: Mapping[str, Any]) -> dict[str, str]:
     return {cut(str(key)): cut(str(value)) for key, value in meta.items()}
+
+
+def prune(now: datetime) -> dict[str, int]:
+    """Removes history beyond its retention and checks gone for as long; returns what went."""
+    limit = now - timedelta(days=settings.RETENTION_DAYS)
+    old = {
+        "transitions": Transition.objects.filter(at__lt=limit),
+        "hours": CheckHour.objects.filter(hour__lt=limit),
+        "checks": Check.objects.filter(status=Status.GONE, since__lt=limit),
+    }
+    return {name: delete_in_batches(rows) for name, rows in old.items()}
