@@ -32,3 +32,10 @@ if not _HANDS_OUT:
     os.environ["DATABASE_URL"] = _SERVER.url
 
 from consulops.settings import *  # noqa: E402, F403 - Django's way to build on other settings
+
+# Pages are tested without `collectstatic`.
+(FOLDER / "static").mkdir()
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+}
