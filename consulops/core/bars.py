@@ -1,0 +1,20 @@
+"""The 24-hour bar: one block an hour, coloured by the worst state of that hour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from consulops.core.status import Status
+
+
+@dataclass(frozen=True, slots=True)
+class BarHour:
+    """One block: when its hour began, its worst state, and the words that tell it without colour.
+
+    `text` follows the hours in the title: "critical 6 min" makes "14:00–15:00 critical 6 min".
+    """
+
+    start: datetime
+    status: Status
+    text: str
