@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -34,7 +34,7 @@ SETTINGS = (
 _HIDDEN = frozenset({*SECRETS, "ca_certificate", "client_certificate"})
 # With another of these we may be talking to another Consul: what the last one said is void.
 _WHERE = {"address", "datacenter"}
-_FORGOTTEN = {
+_FORGOTTEN: dict[str, Any] = {
     "answered_at": None,
     "error": "",
     "probed_at": None,

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from consulops.clusters import views
 
 app_name = "clusters"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("clusters/", views.clusters, name="list"),
+    path("clusters/new/", views.new, name="new"),
+    path("clusters/test/", views.test, name="test"),
+    path("clusters/<int:pk>/", views.detail, name="detail"),
+    path("clusters/<int:pk>/edit/", views.edit, name="edit"),
+    path("clusters/<int:pk>/test/", views.test, name="test"),
+    path("clusters/<int:pk>/delete/", views.delete, name="delete"),
+]

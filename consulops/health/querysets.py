@@ -10,12 +10,7 @@ from consulops.clusters.verdict import Counts
 from consulops.core.status import Status
 
 if TYPE_CHECKING:
-    from consulops.health.models import Check
-
-    Checks = QuerySet[Check]
-else:
-    # The model imports this module: its name is known to the type checker only.
-    Checks = QuerySet
+    from consulops.health.models import Check  # noqa: F401 - named below, in quotes
 
 _COUNTED = (
     Status.CRITICAL,
@@ -26,7 +21,7 @@ _COUNTED = (
 )
 
 
-class CheckQuerySet(Checks):
+class CheckQuerySet(QuerySet["Check"]):
     """Checks, with the questions that pages ask of all of them."""
 
     def counts_by_cluster(self) -> dict[int, Counts]:
@@ -35,7 +30,7 @@ class CheckQuerySet(Checks):
         rows = (
             self.exclude(status=Status.GONE)
             .order_by()
-            .values("cluster")
-            .annotate(total=Count("pk"), **numbers)
+            .values_list("cluster")
+            .annotate(Count("pk"), **numbers)
         )
-        return {row.pop("cluster"): Counts(**row) for row in rows}
+        return {cluster: Counts(*numbers) for cluster, *numbers in rows}
