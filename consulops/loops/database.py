@@ -30,7 +30,8 @@ class DatabaseThread:
 
     async def close(self) -> None:
         """Ends the connection and the thread, after what is still queued."""
-        await self.run(connection.close)
+        # A lambda: looked up in the thread, `connection` is the thread's.
+        await self.run(lambda: connection.close())
         self._executor.shutdown()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Self, TypeVar
 
 from django.db import models
 from django.db.models.functions import Now
@@ -27,13 +28,16 @@ class Lease(models.Model):
         return self.key
 
 
-class SignsOfLife(models.QuerySet["Supervisor | Worker"]):
+M = TypeVar("M", bound=models.Model)
+
+
+class SignsOfLife(models.QuerySet[M]):
     """By the age of the last beat, on the server's clock."""
 
-    def alive(self) -> SignsOfLife:
+    def alive(self) -> Self:
         return self.filter(beat_at__gt=Now() - timedelta(seconds=15))
 
-    def dead(self) -> SignsOfLife:
+    def dead(self) -> Self:
         return self.filter(beat_at__lt=Now() - timedelta(minutes=1))
 
 

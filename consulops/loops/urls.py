@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from consulops.loops import views
 
 app_name = "loops"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [path("system/", views.system, name="system")]
