@@ -12,9 +12,9 @@ class TextFormatter(logging.Formatter):
     """`12:30:01 watch  INFO    loops: took the lease of checks:3`."""
 
     def __init__(self, process: str = "") -> None:
-        label = f"{process:<6}" if process else ""
+        label = f"{process:<6} " if process else ""
         super().__init__(
-            f"%(asctime)s {label} %(levelname)-7s %(short_name)s: %(message)s",
+            f"%(asctime)s {label}%(levelname)-7s %(short_name)s: %(message)s",
             "%H:%M:%S",
         )
 

@@ -1,8 +1,14 @@
-"""Addresses of the api pages."""
+"""Addresses for machines: probes and metrics."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from consulops.api import views
 
 app_name = "api"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
+    path("metrics", views.metrics, name="metrics"),
+]

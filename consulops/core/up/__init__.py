@@ -1,0 +1,1 @@
+"""What `manage.py up` is made of, apart from the data that it prepares: checks and processes."""
