@@ -45,12 +45,13 @@ class Request:
 
 @dataclass
 class Answer:
-    """What the receiver says; with `hang` it says nothing until it is closed."""
+    """What the receiver says; with `hang` nothing until it is closed, with `hang_up` never."""
 
     status: int = 200
     body: str = "ok"
     headers: Mapping[str, str] = field(default_factory=dict)
     hang: bool = False
+    hang_up: bool = False
 
 
 class WebhookReceiver:
@@ -132,6 +133,8 @@ class WebhookReceiver:
         answer = self.answer(got) if callable(self.answer) else self.answer
         if answer.hang:
             await self._closing.wait()
+        if answer.hang_up and request.transport:
+            request.transport.abort()
         return web.Response(status=answer.status, text=answer.body, headers=dict(answer.headers))
 
 
@@ -169,7 +172,8 @@ class MailReceiver:
         self.mails: list[Mail] = []
         self.on_data = "250 OK"
         self.on_recipient: Mapping[str, str] = {}
-        self.hang = False
+        self.hang = self.hang_up = False
+        self.logins: list[str] = []
         self._closing = asyncio.Event()
         self._login = login
         options: dict[str, Any] = {}
@@ -182,7 +186,8 @@ class MailReceiver:
             ssl_context=tls,
             tls_context=starttls,
             require_starttls=starttls is not None,
-            auth_required=login is not None,
+            # The name that is greeted with; to find it out may take a resolver seconds.
+            server_hostname="localhost",
             **options,
         )
 
@@ -207,8 +212,18 @@ class MailReceiver:
         self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: object
     ) -> AuthResult:
         assert isinstance(data, LoginPassword)
+        self.logins.append(data.login.decode())
         right = self._login == (data.login.decode(), data.password.decode())
         return AuthResult(success=right, handled=False, auth_data=data.login.decode())
+
+    async def handle_MAIL(
+        self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
+    ) -> str:
+        if self._login and not session.authenticated:
+            return "530 Authentication required"
+        envelope.mail_from = address
+        envelope.mail_options.extend(options)
+        return "250 OK"
 
     async def handle_RCPT(  # the name that aiosmtpd looks for
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
@@ -223,6 +238,8 @@ class MailReceiver:
     ) -> str:
         if self.hang:
             await self._closing.wait()
+        if self.hang_up and isinstance(server.transport, asyncio.WriteTransport):
+            server.transport.abort()
         if self.on_data.startswith("2"):
             raw = envelope.content
             assert isinstance(raw, bytes)

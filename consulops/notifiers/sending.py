@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import smtplib
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
@@ -89,7 +88,7 @@ def explain(error: BaseException) -> str:
         return "TLS: the certificate is not trusted."
     if isinstance(cause, socket.gaierror | aiohttp.ClientConnectorDNSError):
         return "The host name cannot be resolved."
-    if isinstance(cause, aiohttp.ServerDisconnectedError | smtplib.SMTPServerDisconnected):
+    if isinstance(cause, aiohttp.ServerDisconnectedError):
         return "The connection was closed before an answer."
     if isinstance(cause, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
         return "The answer is not proper HTTP."

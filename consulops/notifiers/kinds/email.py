@@ -132,6 +132,8 @@ def explain(error: smtplib.SMTPException) -> SendError:
         return SendError(
             f"Every recipient was refused: {_refusals(error.recipients)}", permanent=permanent
         )
+    if isinstance(error, smtplib.SMTPServerDisconnected):
+        return SendError("SMTP: the connection was closed before an answer.")
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return SendError(f"SMTP: {error}", permanent=True)
     if isinstance(error, smtplib.SMTPResponseException):

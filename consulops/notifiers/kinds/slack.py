@@ -17,6 +17,8 @@ from consulops.notifiers.http import read_some
 _MOST_ALERTS = 20
 _MOST_OUTPUT = 600
 _MOST_TITLE = 300
+# Of what is escaped, where one character may become five.
+_MOST_ESCAPED = 1200
 _MARKS = {
     "critical": ":red_circle:",
     "warning": ":large_orange_circle:",
@@ -71,8 +73,11 @@ def payload(message: Message) -> dict[str, Any]:
 
 
 def escape(text: str) -> str:
-    """The text with Slack's three control characters made harmless, so nobody is @mentioned."""
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """The text with Slack's control characters made harmless: a check can mention nobody."""
+    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    if len(escaped) <= _MOST_ESCAPED:
+        return escaped
+    return escape(text[: _MOST_ESCAPED // len("&amp;") - 1]) + "…"
 
 
 def _section(text: str) -> dict[str, Any]:

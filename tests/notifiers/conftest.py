@@ -1,0 +1,49 @@
+"""The session of HTTP and the threads that sending needs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import aiohttp
+import pytest
+import trustme
+
+from consulops.notifiers import sending
+from consulops.notifiers.base import Kind, Message
+from consulops.notifiers.config import from_config
+from consulops.notifiers.registry import kinds
+
+Send = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def authority() -> trustme.CA:
+    return trustme.CA()
+
+
+@pytest.fixture
+def executor() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        yield executor
+
+
+@pytest.fixture
+def send(executor: ThreadPoolExecutor) -> Send:
+    """Sends a message with a kind and raw settings, as the courier does after loading both."""
+
+    def send(name: str, config: dict[str, Any], message: Message, timeout_s: float = 5) -> str:
+        settings, secrets = from_config(name, config)
+        kind = kinds()[name]({**settings, **secrets})
+        return asyncio.run(_send(kind, message, timeout_s, executor))
+
+    return send
+
+
+async def _send(
+    kind: Kind, message: Message, timeout_s: float, executor: ThreadPoolExecutor
+) -> str:
+    async with aiohttp.ClientSession() as http:
+        return await sending.send(kind, http, message, timeout_s, executor)
