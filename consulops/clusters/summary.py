@@ -42,6 +42,10 @@ class Summary:
     def checks(self) -> Counts:
         return self.sizes.checks
 
+    @property
+    def uses_tls(self) -> bool:
+        return self.cluster.address.startswith("https:")
+
 
 def summarize(
     clusters: Iterable[Cluster], sizes: Mapping[int, Sizes], now: datetime
