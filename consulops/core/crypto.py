@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -24,7 +25,7 @@ class WrongKey(Exception):
         )
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=8)
 def _fernet(keys: tuple[str, ...]) -> MultiFernet:
     return MultiFernet([Fernet(key) for key in keys])
 
@@ -62,7 +63,7 @@ def decrypt(token: str) -> str:
     raise WrongKey
 
 
-def rotate(token: str, all_keys: list[str]) -> str:
+def rotate(token: str, all_keys: Sequence[str]) -> str:
     """The token under the first of these keys, itself when it is already. Raises WrongKey."""
     if not token:
         return token
