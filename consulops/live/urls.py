@@ -9,4 +9,5 @@ from consulops.live import views
 app_name = "live"
 urlpatterns = [
     path("live/frame", views.frame, name="frame"),
+    path("live/stream", views.stream, name="stream"),
 ]

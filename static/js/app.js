@@ -43,16 +43,22 @@
   for (const name of ["online", "offline"]) addEventListener(name, tellLive);
   const hear = () => { heardAt = Date.now(); tellLive(); };
   body.addEventListener("htmx:sseOpen", (event) => {
+    const source = event.detail.source;
     open = true;
-    opened += 1;
-    event.detail.source.addEventListener("beat", hear);
-    hear();
-    // Whatever rang before this moment was not heard. Many pages reconnect at once: spread them.
-    setTimeout(() => resync(), opened === 1 ? 0 : Math.random() * 2000);
+    if (source.dataset) return;
+    source.dataset = true;
+    source.addEventListener("beat", hear);
+    source.addEventListener("hello", () => {
+      hear();
+      // Whatever rang before this moment was not heard. Many pages reconnect at once: spread them.
+      setTimeout(resync, opened === 0 ? 0 : Math.random() * 2000);
+      opened += 1;
+      tellLive();
+    });
   });
   body.addEventListener("htmx:sseMessage", hear);
   body.addEventListener("htmx:sseError", () => { open = false; tellLive(); });
-  const resync = () => htmx.trigger(body, "live:resync");
+  function resync() { htmx.trigger(body, "live:resync"); }
 
   // ---- fragments: never under a reader's hands, never the same content twice
   const shown = new Map();

@@ -44,11 +44,11 @@ def status(value: str, label: str = "", large: bool = False) -> SafeString:
     state = parse(value)
     word = label or state.label
     if state is Status.NONE:
-        return format_html('<span class="status status-none">{}</span>', word)
+        return format_html('<span class="state state-none">{}</span>', word)
     return format_html(
-        '<span class="status status-{}{}">{}<span>{}</span></span>',
+        '<span class="state state-{}{}">{}<span>{}</span></span>',
         state.value,
-        " status-large" if large else "",
+        " state-large" if large else "",
         icon(LOOKS[state].icon),
         word,
     )
@@ -161,7 +161,7 @@ def chip(
     look = LOOKS[Status(value)] if key == "status" and value in Status.values else None
     return format_html(
         '<a class="chip{}" href="{}"{}>{}<span>{}</span>{}</a>',
-        f" status-{value}" if look else "",
+        f" state-{value}" if look else "",
         _query_with(context, {key: None if chosen else value}),
         format_html(' aria-current="true"') if chosen else "",
         icon(look.icon) if look and look.icon else "",
