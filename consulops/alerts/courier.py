@@ -16,6 +16,7 @@ from consulops.alerts import outbox
 from consulops.alerts.models import Delivery
 from consulops.alerts.outbox import Result
 from consulops.core import postgres
+from consulops.core.concurrency import side_by_side
 from consulops.loops.context import Context
 from consulops.notifiers.base import Kind, Message, SendError
 from consulops.notifiers.models import Notifier
@@ -55,9 +56,7 @@ class Courier:
     async def run(self) -> None:
         """Works until cancelled. Raises LeaseLost."""
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._hand_out())
-                tasks.create_task(self._stamp())
+            await side_by_side(self._hand_out(), self._stamp())
         finally:
             self._close()
 

@@ -38,17 +38,10 @@ class WatchChecks(Loop):
                 connection = await context.database(cluster.connection)
                 async with AsyncClient(connection) as client:
                     await CheckWatcher(context, cluster, client).run()
-            except* (ConsulError, WrongKey) as group:
-                error = first(group)
+            except (ConsulError, WrongKey) as error:
                 log.warning("%s", error)
                 await context.database(_record_trouble, context, str(error))
             await asyncio.sleep(backoff.next_s())
-
-
-def first(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """One error of a group: several watches of a cluster usually fail for one reason."""
-    error = group.exceptions[0]
-    return first(error) if isinstance(error, BaseExceptionGroup) else error
 
 
 def _record_trouble(context: Context, text: str) -> None:

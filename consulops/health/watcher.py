@@ -24,6 +24,7 @@ from consulops.clusters.services import saw_answer, saw_error
 from consulops.consulapi import Answer, AsyncClient, ConsulError, Update, watch
 from consulops.consulapi.errors import BadAnswer
 from consulops.consulapi.target import Consistency
+from consulops.core.concurrency import side_by_side
 from consulops.core.status import Status
 from consulops.health import services
 from consulops.health.observation import BadEntry, Key, Observation
@@ -59,14 +60,13 @@ class CheckWatcher:
     async def run(self) -> None:
         """Compares with the database, then watches until cancelled. Raises LeaseLost."""
         await self._catch_up()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._follow(Status.CRITICAL, sign_of_life=True))
-            tasks.create_task(self._follow(Status.WARNING))
-            tasks.create_task(self._follow_whole())
-            nodes = self._follow_catalog("/v1/catalog/nodes", services.store_nodes, list)
-            tasks.create_task(nodes)
-            names = self._follow_catalog("/v1/catalog/services", services.store_services, dict)
-            tasks.create_task(names)
+        await side_by_side(
+            self._follow(Status.CRITICAL, sign_of_life=True),
+            self._follow(Status.WARNING),
+            self._follow_whole(),
+            self._follow_catalog("/v1/catalog/nodes", services.store_nodes, list),
+            self._follow_catalog("/v1/catalog/services", services.store_services, dict),
+        )
 
     async def _catch_up(self) -> None:
         """Finds what changed while nobody watched, in a listing that the leader vouches for."""
