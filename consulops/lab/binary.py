@@ -6,8 +6,11 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from consulops.lab import debian
 
 _VERSION = re.compile(r"^Consul v(\d+\.\d+\.\d+\S*)", re.MULTILINE)
 
@@ -52,5 +55,20 @@ def _candidates(data: Path, environ: Mapping[str, str]) -> Iterator[Path]:
 
 
 def fetch(data: Path) -> Path:
-    """Fetches a consul binary into the data folder; raises NoConsul where that is impossible."""
-    raise NoConsul(f"Put a consul binary at {data / 'bin' / 'consul'} or set CONSUL_BIN.")
+    """Fetches a consul binary from the distribution's packages into the data folder.
+
+    Nothing is installed and no root is needed; see `debian` for what is trusted. Raises NoConsul,
+    with all that was tried and what to do instead, where that is impossible.
+    """
+    target = (data / "bin" / "consul").absolute()
+    advice = f"Put a consul binary at {target}, or on PATH, or set CONSUL_BIN to where it is."
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=".fetch-") as folder:
+            unpacked = debian.fetch(debian.Machine.this(), Path(folder))
+            if version(unpacked) is None:
+                raise NoConsul(f"The consul that was fetched does not run here. {advice}")
+            unpacked.replace(target)
+    except (debian.NotFetched, OSError) as error:
+        raise NoConsul(f"No consul could be fetched: {error}. {advice}") from error
+    return target
