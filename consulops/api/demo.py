@@ -102,7 +102,7 @@ def _tell_of_everything(actor: Actor) -> None:
     """A log file and a route to it, so that the first broken check is delivered somewhere."""
     if Route.objects.exists() or Notifier.objects.filter(name=NOTIFIER).exists():
         return
-    config, secrets = from_config("log", {"path": "alerts.log"})
-    notifier = Notifier(name=NOTIFIER, kind="log", config=config, secrets=secrets)
+    config, _ = from_config("log", {"path": "alerts.log"})
+    notifier = Notifier(name=NOTIFIER, kind="log", config=config)
     save_notifier(actor, notifier)
     save_route(actor, ROUTE, {"remind_every_s": 3600}, [notifier])

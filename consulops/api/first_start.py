@@ -33,9 +33,8 @@ _CERTIFICATES = {
 
 def prepare() -> str | None:
     """Puts everything in order; returns the admin's password when one was made up just now."""
-    # Several machines may start over one database at the same time.
+    migrate()
     with _one_at_a_time():
-        call_command("migrate", interactive=False, verbosity=0)
         schedules.ensure()
         password = accounts.ensure_admin(settings.ENV.text("CONSULOPS_ADMIN_PASSWORD"))
         _first_cluster()
@@ -43,12 +42,21 @@ def prepare() -> str | None:
     return password
 
 
+def migrate() -> None:
+    """Brings the tables up to date; commands that may be the first ever do so too."""
+    with _one_at_a_time():
+        call_command("migrate", interactive=False, verbosity=0)
+
+
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
+    # Several machines may start over one database at the same time.
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(hashtext('consulops first start'))")
-        yield
-        cursor.execute("SELECT pg_advisory_unlock(hashtext('consulops first start'))")
+        try:
+            yield
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(hashtext('consulops first start'))")
 
 
 def _first_cluster() -> None:

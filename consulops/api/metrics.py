@@ -66,9 +66,10 @@ def _alerts() -> GaugeMetricFamily:
         labels=["cluster", "status", "acknowledged"],
     )
     rows = Alert.objects.filter(resolved_at__isnull=True).values_list(
-        "cluster__name", "status", Q(acknowledged_at__isnull=False)
+        "cluster__name", "status", "acknowledged_at"
     )
-    for (cluster, status, acknowledged), count in Counter(rows.order_by()).items():
+    counts = Counter((cluster, status, at is not None) for cluster, status, at in rows.order_by())
+    for (cluster, status, acknowledged), count in counts.items():
         family.add_metric([cluster, status, str(acknowledged).lower()], count)
     return family
 

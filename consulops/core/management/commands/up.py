@@ -6,7 +6,7 @@ import os
 from argparse import ArgumentParser
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
 from consulops.api.run import Run
 from consulops.core.up import preflight
@@ -33,4 +33,4 @@ class Command(BaseCommand):
             with preflight.the_only_one(settings.DATA / "run"):
                 Run(environment, no_demo).until_stopped()
         except (BadEnvironment, preflight.CannotStart) as error:
-            raise CommandError(f"ConsulOps cannot start: {error}") from error
+            raise SystemExit(f"ConsulOps cannot start: {error}") from None

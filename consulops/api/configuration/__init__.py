@@ -1,0 +1,1 @@
+"""Configuration as code: the YAML of `apply` and `export`."""
