@@ -12,6 +12,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
@@ -41,7 +42,7 @@ def login(request: HttpRequest) -> HttpResponse:
             services.sign_in(request, form.get_user())
             return redirect(target)
         # While the door is closed, axes answers in place of this page: see throttle.py.
-        if "username" in form.cleaned_data and not getattr(request, "axes_locked_out", False):
+        if form.non_field_errors() and not getattr(request, "axes_locked_out", False):
             services.record_failed_sign_in(request, form.cleaned_data["username"])
     return render(request, "accounts/login.html", {"form": form, "next": target})
 
@@ -70,7 +71,7 @@ def password(request: HttpRequest) -> HttpResponse:
 
 @requires(Role.ADMIN)
 @require_GET
-def users(request: HttpRequest) -> HttpResponse:
+def users(request: HttpRequest) -> HttpResponseBase:
     """Everybody who has an account."""
     people = User.objects.order_by("-is_active", "username")
     if export.wanted(request):
@@ -134,7 +135,7 @@ def user_edit(request: HttpRequest, pk: int) -> HttpResponse:
 
 @requires(Role.ADMIN)
 @require_GET
-def audit(request: HttpRequest) -> HttpResponse:
+def audit(request: HttpRequest) -> HttpResponseBase:
     """Who changed what, when and from where; newest first."""
     asked = AuditFilter(request.GET)
     entries = asked.entries()
