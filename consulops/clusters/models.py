@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -75,7 +76,7 @@ class Cluster(models.Model):
 
     def clean(self) -> None:
         """Puts address and datacenter in their one form; the client's key must fit."""
-        if self.address:
+        with suppress(ValidationError):  # said beside the field already
             self.address = validation.normal_address(self.address)
         self.datacenter = self.datacenter.lower()
         try:
