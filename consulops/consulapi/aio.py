@@ -15,8 +15,6 @@ from consulops.consulapi.connection import Connection
 from consulops.consulapi.errors import Place
 from consulops.consulapi.target import Body, Consistency, Params, Target, encode
 
-MAX_BODY = 64 << 20
-
 
 class AsyncClient:
     """Reads one Consul from within an event loop; use it with `async with`.
@@ -25,12 +23,9 @@ class AsyncClient:
     no proxy setting, no redirect changes them.
     """
 
-    def __init__(
-        self, connection: Connection, timeout_s: float = 10.0, *, max_body: int = MAX_BODY
-    ) -> None:
+    def __init__(self, connection: Connection, timeout_s: float = 10.0) -> None:
         self.connection = connection
         self.timeout_s = timeout_s
-        self._max_body = max_body
         self._target = Target(connection)
         self._session: aiohttp.ClientSession | None = None
 
@@ -129,7 +124,6 @@ class AsyncClient:
         size = 0
         async for chunk in response.content.iter_any():
             size += len(chunk)
-            if size > self._max_body:
-                raise answers.too_large(self._max_body, place)
+            answers.check_size(size, place)
             chunks.append(chunk)
         return b"".join(chunks)

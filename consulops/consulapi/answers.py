@@ -11,6 +11,8 @@ import orjson
 from consulops.consulapi import errors
 from consulops.consulapi.errors import ConsulError, Place
 
+MAX_BODY = 64 << 20
+
 _EXCERPT = 200
 _HTTP_TO_TLS = "HTTP request to an HTTPS server"
 _ENTER_API = "Enter the address of Consul's own HTTP API."
@@ -145,13 +147,14 @@ def with_headers(value: Any, reply: Reply) -> Answer:
     )
 
 
-def too_large(limit: int, place: Place) -> errors.BadAnswer:
-    """The error of a body that goes beyond the limit (bytes)."""
-    return place.error(
-        errors.BadAnswer,
-        f"The answer is too large: more than {limit >> 20} MB.",
-        "Ask for less, or look for a check with an enormous output.",
-    )
+def check_size(size: int, place: Place) -> None:
+    """Raises BadAnswer when a body (bytes read so far) goes beyond what we are willing to hold."""
+    if size > MAX_BODY:
+        raise place.error(
+            errors.BadAnswer,
+            f"The answer is too large: more than {MAX_BODY >> 20} MB.",
+            "Ask for less, or look for a check with an enormous output.",
+        )
 
 
 def excerpt(body: bytes) -> str:

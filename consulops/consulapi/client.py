@@ -13,7 +13,6 @@ from consul import base
 from requests.adapters import HTTPAdapter
 
 from consulops.consulapi import answers, errors, failures
-from consulops.consulapi.aio import MAX_BODY
 from consulops.consulapi.answers import Answer, Reply
 from consulops.consulapi.connection import Connection
 from consulops.consulapi.errors import Place
@@ -22,6 +21,8 @@ from consulops.consulapi.target import Body, Consistency, Params, Target, encode
 # python-consul2 lets CONSUL_HTTP_ADDR win over explicit arguments and fails when it cannot read it
 # (an IPv6 address, say). What it sees of the environment is empty, here and for good.
 base.os = SimpleNamespace(getenv=lambda name, default=None: default)
+# Its constructor warns of its own legacy ACL calls each time, whether used or not.
+base.warnings = SimpleNamespace(warn=lambda *args, **kwargs: None)
 
 _Pairs = Iterable[tuple[str, Any]] | dict[str, Any] | None
 _WAIT = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)\Z")
@@ -117,8 +118,7 @@ class _Transport(base.HTTPClient):  # type: ignore[misc]  # python-consul2 has n
         size = 0
         for chunk in response.iter_content(1 << 16):
             size += len(chunk)
-            if size > MAX_BODY:
-                raise answers.too_large(MAX_BODY, place)
+            answers.check_size(size, place)
             # The socket's timeout starts again with each byte; the call's deadline does not.
             if time.monotonic() > deadline:
                 raise TimeoutError

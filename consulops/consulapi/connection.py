@@ -5,10 +5,10 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, field
-from urllib.parse import SplitResult, urlsplit
 
 DEFAULT_PORTS = {"http": 8500, "https": 8501}
 _HOSTNAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?\Z")
+_NO_IPV6 = "The brackets do not hold an IPv6 address, such as [::1]."
 _EXAMPLE = "for example http://127.0.0.1:8500"
 
 
@@ -57,49 +57,53 @@ def parse_address(text: str) -> Address:
     scheme = scheme.lower()
     if scheme not in DEFAULT_PORTS:
         raise BadAddress(f"The scheme “{scheme}” is not supported; use http or https.")
-    # Before the parser, which stops at the first of these and would blame the wrong part.
+    # Before all else: in what a password may contain, any other fault would be a wrong guess.
     if "@" in rest:
         raise BadAddress(
             "The address contains a user name or an @; leave it out, a token has its own field."
         )
-    try:
-        parts = urlsplit(f"{scheme}://{rest}")
-    except ValueError:
-        raise BadAddress("The brackets do not hold an IPv6 address, such as [::1].") from None
-    if parts.path not in ("", "/"):
-        raise BadAddress("The address has a path; end it after the port.")
-    if "?" in rest or "#" in rest:
+    end = re.search(r"[/?#]", rest)
+    authority, tail = (rest[: end.start()], rest[end.start() :]) if end else (rest, "")
+    if "?" in tail or "#" in tail:
         raise BadAddress("The address has a query or a fragment; end it after the port.")
-    return Address(scheme, _host(parts), _port(parts, scheme))
+    if tail not in ("", "/"):
+        raise BadAddress("The address has a path; end it after the port.")
+    return _split(scheme, authority)
 
 
-def _host(parts: SplitResult) -> str:
-    host = parts.hostname or ""
+def _split(scheme: str, authority: str) -> Address:
+    if authority.startswith("["):
+        inside, bracket, after = authority[1:].partition("]")
+        if not bracket:
+            raise BadAddress(_NO_IPV6)
+        if after and not after.startswith(":"):
+            raise BadAddress("Only a colon and a port may come after the brackets.")
+        return Address(scheme, _ipv6(inside), _port(after, scheme))
+    if authority.count(":") > 1:
+        raise BadAddress("Put an IPv6 address in brackets, for example http://[::1]:8500.")
+    host, colon, port = authority.partition(":")
     if not host:
         raise BadAddress(f"The address has no host name, {_EXAMPLE}.")
-    if "[" in parts.netloc:
-        return _ipv6(host)
-    if parts.netloc.count(":") > 1:
-        raise BadAddress("Put an IPv6 address in brackets, for example http://[::1]:8500.")
     if not _HOSTNAME.match(host):
         raise BadAddress(
             "The host name contains a character that host names cannot have; "
             "use letters, digits, dots and dashes."
         )
-    return host
+    return Address(scheme, host.lower(), _port(colon + port, scheme))
 
 
-def _ipv6(host: str) -> str:
+def _ipv6(text: str) -> str:
     try:
-        return str(ipaddress.IPv6Address(host))
+        return str(ipaddress.IPv6Address(text))
     except ValueError:
-        raise BadAddress("The brackets do not hold an IPv6 address, such as [::1].") from None
+        raise BadAddress(_NO_IPV6) from None
 
 
-def _port(parts: SplitResult, scheme: str) -> int:
-    _, colon, text = parts.netloc.rpartition("]")[2].partition(":")
-    if not colon:
+def _port(text: str, scheme: str) -> int:
+    """Reads what follows the host: nothing, or a colon and a number."""
+    if not text:
         return DEFAULT_PORTS[scheme]
-    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) < 65536):
+    digits = text[1:]
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 5 and 0 < int(digits) < 65536):
         raise BadAddress("The port must be a number from 1 to 65535.")
-    return int(text)
+    return int(digits)

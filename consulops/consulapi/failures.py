@@ -45,7 +45,7 @@ def translate(exception: BaseException, place: Place, timeout_s: float) -> Consu
             "The server may be overloaded, frozen or behind a firewall.",
         )
     for one in chain:
-        if isinstance(one, socket.gaierror):
+        if isinstance(one, socket.gaierror | UnicodeError):
             return place.error(errors.Unreachable, "The host name is not known.", _CHECK_ADDRESS)
         if isinstance(one, OSError) and one.errno in _WORDS:
             return place.error(errors.Unreachable, _WORDS[one.errno], _CHECK_ADDRESS)
