@@ -12,7 +12,7 @@ from consulops.core.status import Status
 class BarHour:
     """One block: when its hour began, its worst state, and the words that tell it without colour.
 
-    `text` follows the hours in the title: "critical 6 min" makes "14:00–15:00 critical 6 min".
+    `text` ("critical 6 min") follows the hours in the title.
     """
 
     start: datetime

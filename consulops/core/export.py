@@ -29,13 +29,14 @@ def export(
 ) -> StreamingHttpResponse:
     """The rows as a file named after the table and today, streamed; all rows have the same keys."""
     style = "csv" if request.GET.get("format") == "csv" else "json"
+    file_name = f"{name}-{timezone.now():%Y-%m-%d}.{style}"
     chunks = _csv(rows) if style == "csv" else _json(rows)
     content = _threaded(chunks) if isinstance(request, ASGIRequest) else chunks
     return StreamingHttpResponse(
         content,
         content_type=_TYPES[style],
         headers={
-            "Content-Disposition": f'attachment; filename="{name}-{timezone.now():%Y-%m-%d}.{style}"',
+            "Content-Disposition": f'attachment; filename="{file_name}"',
             "Cache-Control": "no-store",
         },
     )
@@ -43,7 +44,11 @@ def export(
 
 async def _threaded(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
     """Lets a synchronous iterator, which reads the database, feed an asynchronous server."""
-    while (chunk := await sync_to_async(next)(chunks, None)) is not None:
+
+    def following() -> bytes | None:
+        return next(chunks, None)
+
+    while (chunk := await sync_to_async(following)()) is not None:
         yield chunk
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from django.core.exceptions import ValidationError
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Field, Model, Q, QuerySet
 
 Row = TypeVar("Row", bound=Model)
 
@@ -55,8 +55,13 @@ def _name(column: str) -> str:
     return column.removeprefix("-")
 
 
+def _fields(model: type[Model], order: tuple[str, ...]) -> list[Field[Any, Any]]:
+    columns = {field.name: field for field in model._meta.fields}
+    return [columns[_name(column)] for column in order]
+
+
 def _write(row: Model, order: tuple[str, ...]) -> str:
-    values = [row._meta.get_field(_name(column)).value_to_string(row) for column in order]
+    values = [field.value_to_string(row) for field in _fields(type(row), order)]
     return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
 
 
@@ -67,7 +72,9 @@ def _read(model: type[Model], order: tuple[str, ...], text: str) -> list[Any] | 
         values = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         if not isinstance(values, list) or len(values) != len(order):
             return None
-        fields = [model._meta.get_field(_name(column)) for column in order]
-        return [field.to_python(str(value)) for field, value in zip(fields, values, strict=True)]
+        return [
+            field.to_python(str(value))
+            for field, value in zip(_fields(model, order), values, strict=True)
+        ]
     except (ValueError, binascii.Error, ValidationError):
         return None

@@ -37,7 +37,7 @@ class ClusterMark:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Everything that base.html shows around the page; `fragment` says that only a part is wanted."""
+    """What base.html shows around the page; with `fragment` only a part of the page is wanted."""
 
     address: str
     stream: str
@@ -63,8 +63,12 @@ def frame(request: HttpRequest) -> dict[str, Any]:
 
 def is_fragment(request: HttpRequest) -> bool:
     """Whether htmx asks for a part of a page that is already open."""
-    htmx = getattr(request, "htmx", None)
-    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+    headers = request.headers
+    return (
+        headers.get("HX-Request") == "true"
+        and "HX-Boosted" not in headers
+        and "HX-History-Restore-Request" not in headers
+    )
 
 
 def whole(request: HttpRequest, user: User) -> Frame:

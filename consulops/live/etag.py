@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseNotModified
 from django.utils.cache import patch_cache_control, patch_vary_headers
@@ -16,13 +15,12 @@ from consulops.live.context import is_fragment
 from consulops.live.hub import hub
 from consulops.live.topics import TOPICS
 
-P = ParamSpec("P")
-View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
+View = Callable[..., HttpResponseBase]
 
 _ASKED = ("HX-Target", "HX-Trigger", "HX-Trigger-Name")
 
 
-def fresh_by(*topics: str) -> Callable[[View[P]], View[P]]:
+def fresh_by(*topics: str) -> Callable[[View], View]:
     """A GET view whose fragments depend on these topics, the address and the person, and no more.
 
     Whole pages are always rendered: they carry messages and the frame. So are fragments while the
@@ -32,9 +30,9 @@ def fresh_by(*topics: str) -> Callable[[View[P]], View[P]]:
     if unknown:
         raise ValueError(f"no such topic: {', '.join(sorted(unknown))}")
 
-    def decorate(view: View[P]) -> View[P]:
+    def decorate(view: View) -> View:
         @wraps(view)
-        def answer(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def answer(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
             # Taken before the view reads the tables: a ring meanwhile makes it old, not wrong.
             tag = _tag(request, topics)
             known = parse_etags(request.headers.get("If-None-Match", ""))

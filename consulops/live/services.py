@@ -7,7 +7,7 @@ from consulops.live.topics import TOPICS
 
 
 def publish(*topics: str) -> None:
-    """Rings these topics when the current transaction commits; what changed is read from the tables."""
+    """Rings these topics when the current transaction commits; it carries no data."""
     for topic in topics:
         if topic not in TOPICS:
             raise ValueError(f"no such topic: {topic}")

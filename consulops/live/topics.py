@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from consulops.accounts.models import Role, User
 
-# Topic → the least role that may hear it. A ring carries the name only, yet its moment tells something.
+# The least role that may hear each topic: a ring carries a name only, but its moment tells.
 TOPICS: dict[str, Role] = {
     "checks": Role.VIEWER,
     "alerts": Role.VIEWER,

@@ -18,13 +18,14 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 CORE, CORE_VERSION = "@tabler/core", "1.6.1"
 ICONS, ICONS_VERSION = "@tabler/icons", "3.51.0"
-OUTLINE = """
-    activity alert-circle alert-triangle apps arrow-right bell bell-off bolt check chevron-down chevron-left
-    chevron-right chevron-up circle-check circle-minus circle-x clock copy cpu database device-desktop dots
-    download edit external-link eye file-text filter flask heartbeat help-circle history inbox info-circle key
-    keyboard layout-dashboard list-check lock logout mail menu-2 message moon plug plus refresh route search
-    send server settings sun tool topology-star-3 trash user users webhook wifi-off x
-""".split()
+OUTLINE = (
+    "activity alert-circle alert-triangle apps arrow-right bell bell-off bolt check chevron-down "
+    "chevron-left chevron-right chevron-up circle-check circle-minus circle-x clock copy cpu "
+    "database device-desktop dots download edit external-link eye file-text filter flask "
+    "heartbeat help-circle history inbox info-circle key keyboard layout-dashboard list-check "
+    "lock logout mail menu-2 message moon plug plus refresh route search send server settings sun "
+    "tool topology-star-3 trash user users webhook wifi-off x "
+).split()
 
 
 def package(name: str, version: str, folder: Path) -> Path:
@@ -60,7 +61,7 @@ def built(folder: Path) -> dict[str, tuple[str, str, str]]:
     return {
         "tabler.min.css": (css, CORE, CORE_VERSION),
         "icons.svg": (sprite(icons), ICONS, ICONS_VERSION),
-        # The core package names its licence (MIT) but carries no text; the authors' text is the same.
+        # The core package names its licence (MIT) without the text; its authors' text is here.
         "LICENSE-tabler.txt": ((icons / "LICENSE").read_text(), ICONS, ICONS_VERSION),
     }
 

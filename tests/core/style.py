@@ -16,7 +16,10 @@ from consulops.core.bars import BarHour
 from consulops.core.paging import Page
 from consulops.core.status import Status, by_rank
 
-OUTPUT = 'HTTP GET http://10.0.0.7:8080/health: 503 Service Unavailable Output: {"db": "down"}\n<script>alert(1)</script>'
+OUTPUT = (
+    'HTTP GET http://10.0.0.7:8080/health: 503 Service Unavailable Output: {"db": "down"}\n'
+    "<script>alert(1)</script>"
+)
 
 
 class StyleForm(forms.Form):
@@ -28,7 +31,9 @@ class StyleForm(forms.Form):
     )
     colour = forms.ChoiceField(choices=[("grey", "Grey"), ("red", "Red (production)")])
     notifiers = forms.MultipleChoiceField(
-        choices=[("ops", "ops"), ("mail", "mail")], widget=forms.CheckboxSelectMultiple, required=False
+        choices=[("ops", "ops"), ("mail", "mail")],
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
     )
     enabled = forms.BooleanField(
         required=False, help_text="Without it nothing is watched and nobody is told."
@@ -78,11 +83,20 @@ def show(request: HttpRequest) -> HttpResponse:
         "rows": rows(now) if not request.GET.get("q") else [],
         "now": now,
         "states": by_rank(),
-        "hours": hours(now, (3, Status.MAINTENANCE, "maintenance 40 min"), (22, Status.CRITICAL, "critical 6 min")),
+        "hours": hours(
+            now,
+            (3, Status.MAINTENANCE, "maintenance 40 min"),
+            (22, Status.CRITICAL, "critical 6 min"),
+        ),
         "output": OUTPUT,
         "page": Page([], "abc", is_first=False),
         "chips": [
-            {"key": "status", "value": status.value, "label": status.label, "count": 1200 // (rank + 1)}
+            {
+                "key": "status",
+                "value": status.value,
+                "label": status.label,
+                "count": 1200 // (rank + 1),
+            }
             for rank, status in enumerate(by_rank()[:5])
         ],
     }

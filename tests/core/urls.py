@@ -25,7 +25,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     app("alerts", "list", "routes"),
     path(
         "clusters/",
-        include(([path("", stub, name="list"), path("<int:pk>/", stub, name="detail")], "clusters")),
+        include(
+            ([path("", stub, name="list"), path("<int:pk>/", stub, name="detail")], "clusters")
+        ),
     ),
     app("notifiers", "list"),
     app("loops", "system"),

@@ -94,7 +94,7 @@ def _time(when: datetime, style: str, words: str) -> SafeString:
 def duration(value: float | timedelta | None) -> str:
     """Seconds in words."""
     if value is None:
-        return "–"
+        return "\N{EN DASH}"
     return in_words(value.total_seconds() if isinstance(value, timedelta) else value)
 
 
@@ -114,7 +114,7 @@ def bar(hours: Sequence[BarHour]) -> SafeString:
 
 def _hour_text(hour: BarHour) -> str:
     end = hour.start + timedelta(hours=1)
-    return f"{hour.start:%H:%M}–{end:%H:%M} {hour.text}"
+    return f"{hour.start:%H:%M}\N{EN DASH}{end:%H:%M} {hour.text}"
 
 
 @register.simple_tag(takes_context=True)
@@ -163,7 +163,7 @@ def chip(
         '<a class="chip{}" href="{}"{}>{}<span>{}</span>{}</a>',
         f" state-{value}" if look else "",
         _query_with(context, {key: None if chosen else value}),
-        format_html(' aria-current="true"') if chosen else "",
+        SafeString(' aria-current="true"') if chosen else "",
         icon(look.icon) if look and look.icon else "",
         label,
         "" if count is None else format_html("<b>{}</b>", f"{count:,}"),
@@ -196,7 +196,8 @@ def live(
     rings = [f"sse:{topic}" for topic in topics.split()]
     trigger = ", ".join([*rings, "live:resync from:body", f"every {every}"])
     return format_html(
-        'id="{}" data-live hx-get="{}" hx-trigger="{}" hx-select="{}" hx-target="this" hx-swap="innerHTML"',
+        'id="{}" data-live hx-get="{}" hx-trigger="{}" hx-select="{}" hx-target="this"'
+        ' hx-swap="innerHTML"',
         id,
         address,
         trigger,
@@ -209,8 +210,8 @@ def here(context: Context, *names: str) -> SafeString:
     """Marks a menu's link when the page's URL name begins with one of these."""
     match = getattr(context.get("request"), "resolver_match", None)
     if match is None or not match.view_name.startswith(names):
-        return format_html("")
-    return format_html('aria-current="page"')
+        return SafeString("")
+    return SafeString('aria-current="page"')
 
 
 @register.inclusion_tag("_pager.html", takes_context=True)
