@@ -71,18 +71,16 @@ class Batch:
     )
 
 
-def evaluate(alerts: Sequence[Alert], now: datetime) -> None:
+def evaluate(alerts: Sequence[Alert], now: datetime, *, fresh: bool = False) -> None:
     """Decides about these alerts, whose rows the caller's transaction has locked.
 
-    The alerts must have their check and cluster loaded.
+    The alerts must have their check and cluster loaded. `fresh`: they were made just now, so
+    nothing was decided about them before.
     """
     if not alerts:
         return
     table = Table.load()
-    known = {
-        (notice.alert_id, notice.route_id): notice
-        for notice in Notice.objects.filter(alert__in=alerts, route__isnull=False)
-    }
+    known = {} if fresh else _known_notices(alerts)
     batch = Batch(now, _in_maintenance(alerts), _group_starts(known.values()))
     for alert in alerts:
         reasons = table.mismatches(_subject(alert))
@@ -94,6 +92,11 @@ def evaluate(alerts: Sequence[Alert], now: datetime) -> None:
             notice.group_key = group_key(route, alert)
             _decide(batch, alert, route, notice, reasons[route.pk])
     _write(batch, table)
+
+
+def _known_notices(alerts: Sequence[Alert]) -> dict[tuple[int, int | None], Notice]:
+    rows = Notice.objects.filter(alert__in=alerts, route__isnull=False)
+    return {(notice.alert_id, notice.route_id): notice for notice in rows}
 
 
 def _decide(batch: Batch, alert: Alert, route: Route, notice: Notice, mismatch: str) -> None:

@@ -15,7 +15,6 @@ from consulops.accounts.audit import Actor, record
 from consulops.alerts import evaluation
 from consulops.alerts.matching import compile_match
 from consulops.alerts.models import WAITING, Alert, Delivery, Route
-from consulops.clusters.models import Cluster
 from consulops.core.batches import delete_in_batches
 from consulops.core.status import FAILING, LOOKS, Status, parse
 from consulops.health.models import Transition
@@ -36,14 +35,17 @@ def on_transitions(sender: type[Transition], transitions: Sequence[Transition], 
     """
     # The last word of each check counts: one batch may hold two changes of the same check.
     last = {transition.check_ref_id: transition for transition in transitions}
-    alerts = _move(last) + _open(last)
-    alerts += _freed_from_maintenance(transitions, {alert.pk for alert in alerts})
-    evaluation.evaluate(alerts, timezone.now())
+    present = evaluation.lock(Alert.objects.filter(check_ref__in=last, resolved_at__isnull=True))
+    taken = {alert.check_ref_id for alert in present}
+    fresh = _open([one for pk, one in last.items() if pk not in taken])
+    moved = _move(present, last)
+    freed = _freed_from_maintenance(transitions, {alert.pk for alert in moved})
+    evaluation.evaluate(fresh, timezone.now(), fresh=True)
+    evaluation.evaluate(moved + freed, timezone.now())
 
 
-def _move(last: Mapping[int, Transition]) -> list[Alert]:
-    """The open alerts of these checks, with the new status; those that ended are resolved."""
-    alerts = evaluation.lock(Alert.objects.filter(check_ref__in=last, resolved_at__isnull=True))
+def _move(alerts: Sequence[Alert], last: Mapping[int, Transition]) -> list[Alert]:
+    """Those of the alerts whose check has changed, with its new status; what ended is resolved."""
     # "Unknown" is neither worse nor over: the alert stays as it is.
     moved = [
         alert
@@ -64,17 +66,10 @@ def _move(last: Mapping[int, Transition]) -> list[Alert]:
     return moved
 
 
-def _open(last: Mapping[int, Transition]) -> list[Alert]:
-    failing = {pk: one for pk, one in last.items() if one.status in FAILING}
-    taken = set(
-        Alert.objects.filter(check_ref__in=failing, resolved_at__isnull=True).values_list(
-            "check_ref", flat=True
-        )
-    )
-    clusters = Cluster.objects.in_bulk({one.cluster_id for one in failing.values()})
-    fresh = [
+def _open(transitions: Sequence[Transition]) -> list[Alert]:
+    alerts = [
         Alert(
-            cluster=clusters[transition.cluster_id],
+            cluster=transition.cluster,
             check_ref=transition.check_ref,
             status=transition.status,
             previous=transition.previous,
@@ -82,11 +77,10 @@ def _open(last: Mapping[int, Transition]) -> list[Alert]:
             since=transition.at,
             opened_at=transition.at,
         )
-        for pk, transition in failing.items()
-        if pk not in taken
+        for transition in transitions
+        if transition.status in FAILING
     ]
-    Alert.objects.bulk_create(fresh, batch_size=_CHUNK)
-    return fresh
+    return Alert.objects.bulk_create(alerts, batch_size=_CHUNK)
 
 
 def _freed_from_maintenance(transitions: Sequence[Transition], known: set[int]) -> list[Alert]:

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from consulops.clusters.models import Cluster
 from consulops.clusters.services import saw_event
 from consulops.core.batches import delete_in_batches
 from consulops.core.status import LOOKS, Status
@@ -31,7 +32,7 @@ _CHUNK = 1000
 class Recording:
     """Where changes belong: the cluster, the lease's fence, and if they were seen happening."""
 
-    cluster_id: int
+    cluster: Cluster
     fence: Callable[[], None]
     watched: bool = True
 
@@ -54,7 +55,7 @@ def record(
     now = timezone.now()
     with transaction.atomic():
         where.fence()
-        before = _present(where.cluster_id, [one.key for one in seen])
+        before = _present(where.cluster.pk, [one.key for one in seen])
         moved = [one for one in seen if _status_in(before, one.key) != one.status]
         same = [one for one in seen if _status_in(before, one.key) == one.status]
         _store(where, same, _DETAILS, now)
@@ -67,7 +68,7 @@ def record(
         ]
         transitions += _let_go(where, gone, now)
         _append(transitions)
-        saw_event(where.cluster_id, now)
+        saw_event(where.cluster.pk, now)
         publish("checks")
     return transitions
 
@@ -105,7 +106,7 @@ def _store(
 ) -> list[Check]:
     checks = [
         Check(
-            cluster_id=where.cluster_id,
+            cluster=where.cluster,
             node=one.node,
             check_id=one.check_id,
             name=one.name,
@@ -139,7 +140,7 @@ def _is_news(before: str | None, status: str) -> bool:
 def _transition(where: Recording, check: Check, previous: str, now: datetime) -> Transition:
     return Transition(
         check_ref=check,
-        cluster_id=where.cluster_id,
+        cluster=where.cluster,
         at=now,
         previous=previous,
         status=check.status,
@@ -151,7 +152,7 @@ def _transition(where: Recording, check: Check, previous: str, now: datetime) ->
 
 def _let_go(where: Recording, keys: Iterable[Key], now: datetime) -> list[Transition]:
     """Marks deregistered checks as gone; their history stays."""
-    checks = list(_present(where.cluster_id, keys).values())
+    checks = list(_present(where.cluster.pk, keys).values())
     _close_hours(checks, now)
     transitions = []
     for check in checks:
@@ -174,7 +175,7 @@ def store_nodes(where: Recording, listing: Sequence[Mapping[str, Any]]) -> None:
     for entry in listing:
         meta = entry.get("Meta")
         node = Node(
-            cluster_id=where.cluster_id,
+            cluster_id=where.cluster.pk,
             name=short(str(entry.get("Node", ""))),
             address=short(str(entry.get("Address", ""))),
             meta=_clean(meta) if isinstance(meta, dict) else {},
@@ -182,7 +183,7 @@ def store_nodes(where: Recording, listing: Sequence[Mapping[str, Any]]) -> None:
         nodes[node.name] = node
     with transaction.atomic():
         where.fence()
-        Node.objects.filter(cluster_id=where.cluster_id).exclude(name__in=nodes).delete()
+        Node.objects.filter(cluster_id=where.cluster.pk).exclude(name__in=nodes).delete()
         Node.objects.bulk_create(
             nodes.values(),
             update_conflicts=True,
@@ -197,7 +198,7 @@ def store_services(where: Recording, listing: Mapping[str, Any]) -> None:
     """Makes the cluster's service rows equal to Consul's catalog (name to tags)."""
     services = {
         short(name): Service(
-            cluster_id=where.cluster_id,
+            cluster_id=where.cluster.pk,
             name=short(name),
             tags=[short(str(tag)) for tag in tags] if isinstance(tags, list) else [],
         )
@@ -205,7 +206,7 @@ def store_services(where: Recording, listing: Mapping[str, Any]) -> None:
     }
     with transaction.atomic():
         where.fence()
-        Service.objects.filter(cluster_id=where.cluster_id).exclude(name__in=services).delete()
+        Service.objects.filter(cluster_id=where.cluster.pk).exclude(name__in=services).delete()
         Service.objects.bulk_create(
             services.values(),
             update_conflicts=True,

@@ -145,7 +145,7 @@ class CheckWatcher:
         self, path: str, store: Callable[[services.Recording, Any], None], shape: type
     ) -> None:
         """Node and service names, also of those without checks."""
-        where = services.Recording(self.cluster.pk, self.context.fence)
+        where = services.Recording(self.cluster, self.context.fence)
         async with self._watch(path, WHOLE_WAIT_S) as updates:
             async for update in updates:
                 if not isinstance(update.value, shape):
@@ -175,7 +175,7 @@ class CheckWatcher:
         # fails the loop starts again from the database.
         self.picture.learn(news)
         self.picture.forget(gone)
-        where = services.Recording(self.cluster.pk, self.context.fence, watched)
+        where = services.Recording(self.cluster, self.context.fence, watched)
         await self.context.database(services.record, where, news, gone)
 
     async def _read(self, path: str, consistency: Consistency) -> Answer:
