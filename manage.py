@@ -34,7 +34,13 @@ def main() -> None:
                 os.environ.pop("DATABASE_URL_FILE", None)
         except (BadEnvironment, embedded_postgres.CannotStart) as error:
             raise SystemExit(f"ConsulOps cannot start: {error}") from None
-        execute_from_command_line(sys.argv)
+        from django.db import OperationalError
+
+        try:
+            execute_from_command_line(sys.argv)
+        except OperationalError as error:
+            first_line = str(error).strip().partition("\n")[0]
+            raise SystemExit(f"The database does not answer: {first_line}") from error
 
 
 def _needs_database(words: list[str]) -> bool:

@@ -6,6 +6,11 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
 
 PREFIX = "CONSULOPS_"
 
@@ -50,6 +55,31 @@ def _path(value: str) -> Path:
     return Path(value).expanduser().resolve()
 
 
+def _database(value: str) -> str:
+    try:
+        conninfo_to_dict(value)
+    except ProgrammingError:
+        raise ValueError("is no PostgreSQL URL such as postgresql://user:…@host/name") from None
+    return value
+
+
+def _keys(value: str) -> list[str]:
+    found = _words(value)
+    for key in found:
+        try:
+            Fernet(key)
+        except ValueError:
+            raise ValueError("holds something that is no Fernet key") from None
+    return found
+
+
+def _url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("is no address such as https://consulops.example.com")
+    return value.rstrip("/")
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One environment variable: its name, how its text is read, its default and what it means."""
@@ -61,7 +91,7 @@ class Setting:
 
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("DATABASE_URL", _text, None, "PostgreSQL to use; unset: an embedded server."),
+    Setting("DATABASE_URL", _database, None, "PostgreSQL to use; unset: an embedded server."),
     Setting(
         "CONSULOPS_DATA",
         _path,
@@ -71,7 +101,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("CONSULOPS_BIND", _bind, "127.0.0.1:8000", "Address and port of the web pages."),
     Setting(
         "CONSULOPS_URL",
-        _text,
+        _url,
         None,
         "How people reach the pages, for links in messages; unset: http:// and the bind address.",
     ),
@@ -85,7 +115,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "CONSULOPS_ENCRYPTION_KEYS",
-        _words,
+        _keys,
         None,
         "Fernet keys for secrets at rest, newest first, comma-separated; unset: generated.",
     ),
