@@ -6,12 +6,25 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth import password_validation
-from django.contrib.auth.forms import UsernameField
+from django.contrib.auth.forms import PasswordChangeForm, UsernameField
 
 from consulops.accounts.models import AuditEntry, AuditQuerySet, Role, User
 
 _NEW_PASSWORD = forms.PasswordInput(attrs={"autocomplete": "new-password"})
+_WHEN = forms.DateTimeInput(attrs={"type": "datetime-local"})
+_GOOD = "At least 10 characters, neither a common password nor like your name."
 _MADE_UP = "Leave it empty to have one made up. It is shown once, on the next page."
+
+
+class PasswordForm(PasswordChangeForm):
+    """A new password of one's own."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Django's text is a list, which may not stand inside our paragraph.
+        self.fields["new_password1"].help_text = _GOOD
+        self.fields["new_password2"].label = "New password again"
+        self.fields["new_password2"].help_text = ""
 
 
 class NewUserForm(forms.Form):
@@ -78,10 +91,14 @@ class AuditFilter(forms.Form):
     action = forms.CharField(required=False, label="Action", max_length=60)
     object = forms.CharField(required=False, label="Object", max_length=255)
     since = forms.DateTimeField(
-        required=False, label="From", widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
+        required=False,
+        label="From (UTC)",
+        widget=_WHEN,
     )
     until = forms.DateTimeField(
-        required=False, label="Until", widget=forms.DateTimeInput(attrs={"type": "datetime-local"})
+        required=False,
+        label="Until (UTC)",
+        widget=_WHEN,
     )
 
     def entries(self) -> AuditQuerySet:

@@ -21,14 +21,14 @@ class Line:
 def lines(detail: dict[str, Any]) -> list[Line]:
     """The facts of a detail; what {"changed": …} holds comes first, field by field."""
     rest = {key: value for key, value in detail.items() if key != "changed"}
-    return [*_changes(detail.get("changed")), *(Line(key, _text(rest[key])) for key in rest)]
+    return [*_changes(detail.get("changed")), *(Line(_name(key), _text(rest[key])) for key in rest)]
 
 
 def _changes(changed: Any) -> list[Line]:
     if isinstance(changed, dict):
-        return [_change(field, change) for field, change in changed.items()]
+        return [_change(_name(field), change) for field, change in changed.items()]
     if isinstance(changed, list):
-        return [Line(str(field), "changed") for field in changed]
+        return [Line(_name(field), "changed") for field in changed]
     return [] if changed is None else [Line("changed", _text(changed))]
 
 
@@ -36,6 +36,10 @@ def _change(field: str, change: Any) -> Line:
     if isinstance(change, dict) and change.keys() == {"from", "to"}:
         return Line(field, _text(change["to"]), _text(change["from"]))
     return Line(field, _text(change))
+
+
+def _name(field: Any) -> str:
+    return str(field).replace("_", " ")
 
 
 def _text(value: Any) -> str:

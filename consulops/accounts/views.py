@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import REDIRECT_FIELD_NAME, update_session_auth_hash
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
+from django.contrib.auth.forms import AuthenticationForm
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
@@ -22,7 +22,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from consulops.accounts import services
 from consulops.accounts.access import requires
 from consulops.accounts.audit import Actor
-from consulops.accounts.forms import AuditFilter, NewUserForm, ResetForm, UserForm
+from consulops.accounts.forms import AuditFilter, NewUserForm, PasswordForm, ResetForm, UserForm
 from consulops.accounts.models import AuditQuerySet, Role, User
 from consulops.core import export, paging
 
@@ -60,7 +60,7 @@ def logout(request: HttpRequest) -> HttpResponse:
 def password(request: HttpRequest) -> HttpResponse:
     """Changes one's own password, and ends one's sessions in other browsers."""
     user = _me(request)
-    form = PasswordChangeForm(user, request.POST or None)
+    form = PasswordForm(user, request.POST or None)
     if form.is_valid():
         services.change_password(Actor.of(request), user, form.cleaned_data["new_password1"])
         update_session_auth_hash(request, user)

@@ -128,6 +128,7 @@ def test_names_and_values_cannot_bring_markup(as_admin: Client, db: None) -> Non
         ({}, []),
         ({"changed": {"a": {"from": None, "to": ""}}}, [Line("a", "empty", "nothing")]),
         ({"changed": {"token": "changed"}}, [Line("token", "changed")]),
+        ({"changed": {"is_active": {"from": True, "to": False}}}, [Line("is active", "no", "yes")]),
         ({"changed": ["a", "b"]}, [Line("a", "changed"), Line("b", "changed")]),
         (
             {"on": True, "changed": {"n": {"from": 1, "to": 2}}},

@@ -148,4 +148,5 @@ def test_own_page_offers_nothing_and_takes_nothing(as_admin: Client, admin: User
 
 
 def test_nobody_of_that_number(as_admin: Client) -> None:
-    assert as_admin.get("/users/999999/").status_code == 404
+    for number in ("999999", "9" * 40):
+        assert as_admin.get(f"/users/{number}/").status_code == 404
