@@ -192,7 +192,8 @@ def test_deployment_check_is_clean(tmp_path: Path, environ: dict[str, str]) -> N
 
 
 def test_keys_that_are_no_keys_stop_the_start(tmp_path: Path) -> None:
-    done = manage(tmp_path, "check", CONSULOPS_ENCRYPTION_KEYS="hunter2hunter2")
+    (tmp_path / "encryption.keys").write_text("hunter2hunter2")
+    done = manage(tmp_path, "check")
     assert done.returncode != 0
     assert "consulops.E001" in done.stderr
     assert "HINT" in done.stderr

@@ -16,16 +16,16 @@ SHORTEST_SECRET_KEY = 32
 def encryption_keys(**_: Any) -> list[CheckMessage]:
     """E001: secrets at rest cannot be read or written with these keys."""
     keys: list[str] = settings.ENCRYPTION_KEYS
-    bad = [place for place, key in enumerate(keys, start=1) if not _is_fernet_key(key)]
+    bad = [str(place) for place, key in enumerate(keys, start=1) if not _is_fernet_key(key)]
     if keys and not bad:
         return []
-    which = f"number {', '.join(map(str, bad))} of CONSULOPS_ENCRYPTION_KEYS is" if bad else "None"
     return [
         Error(
-            f"No usable encryption keys: {which} no Fernet key."
+            f"Encryption key {', '.join(bad)} of {len(keys)} is no Fernet key."
             if bad
             else "There is no encryption key.",
-            hint="A key is 32 bytes as URL-safe base64; unset the setting to have one generated.",
+            hint="Keys are in CONSULOPS_ENCRYPTION_KEYS or, without it, one a line in "
+            "encryption.keys of the data folder: 32 bytes each, as URL-safe base64.",
             id="consulops.E001",
         )
     ]
