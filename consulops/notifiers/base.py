@@ -161,6 +161,8 @@ class Kind(ABC):
     # Stored encrypted, never shown again, and cut out of every answer and error.
     secret_fields: ClassVar[frozenset[str]] = frozenset()
     blocking: ClassVar[bool]
+    # A template that says `kind.label` means the class and does not want one made.
+    do_not_call_in_templates: ClassVar[bool] = True
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         """Takes the cleaned settings, secrets among them."""

@@ -11,9 +11,15 @@ from consulops.core.crypto import EncryptedJSONField
 class NotifierQuerySet(models.QuerySet["Notifier"]):
     """What pages ask about notifiers."""
 
-    def with_route_counts(self) -> NotifierQuerySet:
-        """Each with `route_count`, the number of routes that tell it."""
-        return self.annotate(route_count=models.Count("routes"))
+    def route_counts(self) -> dict[int, int]:
+        """How many routes tell each, by the notifier's key."""
+        return dict(self.order_by().values_list("pk").annotate(models.Count("routes")))
+
+    def worst_first(self) -> NotifierQuerySet:
+        """Those with a permanent error, then those that are tried again, then the others."""
+        return self.alias(has_error=~models.Q(error="")).order_by(
+            "-error_is_permanent", "-has_error", "name"
+        )
 
 
 class Notifier(models.Model):

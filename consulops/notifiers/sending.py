@@ -83,7 +83,9 @@ def explain(error: BaseException) -> str:
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"TLS: the certificate is not trusted ({excerpt(cause.verify_message)})."
     if isinstance(cause, ssl.SSLError):
-        return f"TLS: {(cause.reason or 'handshake failed').replace('_', ' ').lower()}."
+        # The reason is there only when OpenSSL gave one.
+        reason = getattr(cause, "reason", None) or "handshake failed"
+        return f"TLS: {reason.replace('_', ' ').lower()}."
     if isinstance(cause, aiohttp.ServerFingerprintMismatch | ssl.CertificateError):
         return "TLS: the certificate is not trusted."
     if isinstance(cause, socket.gaierror | aiohttp.ClientConnectorDNSError):

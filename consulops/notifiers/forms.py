@@ -1,0 +1,140 @@
+"""The form of a notifier, made from the fields that its kind declares."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from consulops.core.crypto import WrongKey
+from consulops.notifiers import config
+from consulops.notifiers.base import Kind
+from consulops.notifiers.models import Notifier
+
+_CONFIG, _CLEAR = "config_", "clear_"
+
+
+class SecretTextarea(forms.Textarea):
+    """A text area that never sends back what was typed."""
+
+    def get_context(self, name: str, value: Any, attrs: dict[str, Any] | None) -> dict[str, Any]:
+        return super().get_context(name, None, attrs)
+
+
+class NotifierForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    """A new notifier, or the settings of one; an empty secret means: keep the one that is there.
+
+    A valid form has written everything into its `instance`, secrets too.
+    """
+
+    class Meta:
+        model = Notifier
+        fields = ("name", "enabled", "timeout_s", "concurrency")
+        labels = {
+            "enabled": "Send messages",
+            "timeout_s": "Timeout in seconds",
+            "concurrency": "Messages at a time",
+        }
+        help_texts = {
+            "name": "How routes and people call it.",
+            "enabled": "Switched off, it gets no new messages, and those that wait go on waiting.",
+            "timeout_s": "After this long without an answer the message is tried again later.",
+            "concurrency": "More than these wait for their turn.",
+        }
+
+    def __init__(self, kind: type[Kind], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.kind = kind
+        same = self.instance.kind == kind.name
+        self.kept, self.unreadable = _kept(self.instance) if same else ({}, "")
+        for name, declared in kind.fields.items():
+            self.fields[_CONFIG + name] = self._made(name, declared)
+            if name in self.kept and not declared.required:
+                self.fields[_CLEAR + name] = forms.BooleanField(
+                    label=f"Remove the kept {self.fields[_CONFIG + name].label}", required=False
+                )
+            if same and name in self.instance.config:
+                self.initial[_CONFIG + name] = self.instance.config[name]
+
+    def _made(self, name: str, declared: forms.Field) -> forms.Field:
+        field = copy.deepcopy(declared)
+        field.label = field.label or name.replace("_", " ").capitalize()
+        if isinstance(field.widget, forms.Textarea):
+            field.widget.attrs |= {"rows": 4, "class": "mono", "spellcheck": "false"}
+        if name in self.kind.secret_fields:
+            field.widget = _secret_widget(field.widget)
+            if name in self.kept:
+                field.required = False
+                field.help_text = self._kept_note()
+            elif self.unreadable:
+                field.help_text = format_html("<b>{}</b>", self.unreadable)
+        return field
+
+    def _kept_note(self) -> SafeString:
+        when = self.instance.secrets_at
+        on = f"Set on {when:%Y-%m-%d %H:%M} UTC." if when else "Set."
+        return format_html("<b>{}</b> Leave empty to keep it.", on)
+
+    def clean(self) -> dict[str, Any]:
+        """Parts the settings from the secrets, and asks the kind whether they fit together."""
+        super().clean()
+        if any(name.startswith(_CONFIG) for name in self.errors):
+            return self.cleaned_data
+        values = {name: self._value(name) for name in self.kind.fields}
+        for name, texts in self.kind.problems(values).items():
+            for text in texts:
+                self.add_error(_CONFIG + name, text)
+        self.instance.kind = self.kind.name
+        self.instance.config, self.instance.secrets = config.part(self.kind, values)
+        return self.cleaned_data
+
+    def _value(self, name: str) -> Any:
+        given = self.cleaned_data[_CONFIG + name]
+        if given or name not in self.kept:
+            return given
+        return given if self.cleaned_data.get(_CLEAR + name) else self.kept[name]
+
+    def ask_again(self) -> None:
+        """Tells the person to type secrets again: a page that is shown again has lost them."""
+        for name in map(_CONFIG.__add__, sorted(self.kind.secret_fields)):
+            if self.data.get(self.add_prefix(name)) and name not in self.errors:
+                self.add_error(name, "Enter it again: a secret is not sent back to the page.")
+
+    def reasons(self) -> list[tuple[str, str]]:
+        """Everything that is wrong, as label and text."""
+        return [
+            ("" if name == NON_FIELD_ERRORS else str(self[name].label), str(text))
+            for name, texts in self.errors.items()
+            for text in texts
+        ]
+
+    def kind_fields(self) -> Iterator[forms.BoundField]:
+        """The fields of the kind, each secret followed by the box that removes it."""
+        for name in self.kind.fields:
+            yield self[_CONFIG + name]
+            if _CLEAR + name in self.fields:
+                yield self[_CLEAR + name]
+
+    def common_fields(self) -> Iterator[forms.BoundField]:
+        """The fields that every notifier has, but for its name."""
+        return (self[name] for name in ("enabled", "timeout_s", "concurrency"))
+
+
+def _kept(notifier: Notifier) -> tuple[dict[str, Any], str]:
+    """The stored secrets, or none and why they cannot be read."""
+    try:
+        return dict(notifier.secrets), ""
+    except WrongKey as error:
+        return {}, str(error)
+
+
+def _secret_widget(widget: forms.Widget) -> forms.Widget:
+    attrs = {**widget.attrs, "autocomplete": "off", "class": "mono"}
+    if isinstance(widget, forms.Textarea):
+        return SecretTextarea(attrs=attrs)
+    return forms.PasswordInput(attrs=attrs)
