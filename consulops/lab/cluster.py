@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+from uuid import uuid4
 
 import requests
 
@@ -53,7 +54,7 @@ class LocalCluster(Registrations):
         self._binary, self._acl, self._tls = binary, acl, tls
         self._count, self._wished = servers, list(ports or [])
         self._temporary = folder is None
-        self._folder = folder or Path(tempfile.mkdtemp(prefix="consul-lab-"))
+        self._folder = folder or Path(tempfile.gettempdir()) / f"consul-lab-{uuid4().hex}"
         self._servers: list[Server] = []
         self._guardian: subprocess.Popen[bytes] | None = None
         self._http = requests.Session()
@@ -188,7 +189,7 @@ class LocalCluster(Registrations):
 
     def _prepare(self) -> None:
         """Settles the ports, writes the servers' configurations and starts the guardian."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         kept = self._kept()
         self.token = kept.token
         taken: set[int] = set()
@@ -245,18 +246,27 @@ class LocalCluster(Registrations):
         self.wait_ready()
 
     def _bootstrap(self) -> None:
-        """Makes the management token and lets every server use it for its own node's checks."""
+        """Makes the management token and lets every server use it for its own node's entry."""
         self._until(lambda: "" if self.leader() is not None else "no leader")
         self._until(self._try_bootstrap)
         self._keep(Kept([server.ports for server in self._servers], self.token))
-        for index in range(self._count):
-            self.call("PUT", "agent/token/default", {"Token": self.token}, index)
+        self._until(self._try_agent_tokens)
 
     def _try_bootstrap(self) -> str:
         try:
             self.token = str(self.call("PUT", "acl/bootstrap")["SecretID"])
         except LabError as error:
             # For a moment after the election the servers still speak the old ACL protocol.
+            return str(error)
+        return ""
+
+    def _try_agent_tokens(self) -> str:
+        try:
+            for index in range(self._count):
+                # The token "agent", not "default": with that one everybody could do everything.
+                self.call("PUT", "agent/token/agent", {"Token": self.token}, index)
+        except LabError as error:
+            # A follower may not know the new token yet.
             return str(error)
         return ""
 

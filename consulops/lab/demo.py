@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,7 +21,7 @@ ADDRESSES = "addresses.json"
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One service instance of the demo; checks are (id, name, output) with the first status."""
+    """One service instance of the demo; checks are (id, name, first status, output)."""
 
     datacenter: str
     service: str
@@ -134,7 +135,6 @@ class Demo:
             name: LocalCluster(binary, datacenter=name, folder=self._folder / name, ports=[port])
             for name, port in PORTS.items()
         }
-        self._running = ExitStack()
 
     def __enter__(self) -> Self:
         self.start()
@@ -150,20 +150,23 @@ class Demo:
 
     def start(self) -> None:
         """Starts both datacenters and waits until they are joined; raises LabError otherwise."""
-        with ExitStack() as starting:
+        with ExitStack() as undo:
+            undo.callback(self.stop)
             for cluster in self._clusters.values():
-                starting.enter_context(cluster)
+                cluster.start()
             first, second = self._clusters.values()
             first.join_wan(second)
             self._register()
-            self._running = starting.pop_all()
+            undo.pop_all()
         # For `up`: complete or not there, and only once everything is.
         draft = self._folder / "addresses.new"
         draft.write_text(json.dumps(self.addresses()), encoding="utf-8")
         draft.replace(self._folder / ADDRESSES)
 
     def stop(self) -> None:
-        self._running.close()
+        """Stops both datacenters side by side."""
+        with ThreadPoolExecutor(len(self._clusters)) as pool:
+            list(pool.map(LocalCluster.stop, self._clusters.values()))
 
     def addresses(self) -> dict[str, str]:
         """The API's URL of each datacenter."""

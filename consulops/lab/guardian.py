@@ -16,6 +16,9 @@ import sys
 
 def main() -> None:
     """Waits until the pipe closes or the owner ends, then kills the group."""
+    # Linux sends SIGHUP to a group that loses its parent while one of its members is frozen.
+    for ignored in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(ignored, signal.SIG_IGN)
     watched = [sys.stdin.fileno()]
     # A forked child of the owner may hold a copy of the pipe: then the owner's end is seen here.
     if hasattr(os, "pidfd_open"):

@@ -17,12 +17,9 @@ TTL = "240h"
 Json = Any
 
 
-def ttl_check(
-    check_id: str, name: str = "", status: str = "passing", **more: object
-) -> dict[str, object]:
+def ttl_check(check_id: str, name: str = "", status: str = "passing") -> dict[str, object]:
     """The definition of a check whose status is set by hand, for `register_service`."""
-    base = {"CheckID": check_id, "Name": name or check_id, "TTL": TTL, "Status": status}
-    return {**base, **more}
+    return {"CheckID": check_id, "Name": name or check_id, "TTL": TTL, "Status": status}
 
 
 class Registrations(ABC):
@@ -73,7 +70,9 @@ class Registrations(ABC):
         server: int = 0,
     ) -> None:
         """Registers a TTL check with an agent: of the node, or of a service registered there."""
-        body = ttl_check(check_id, name, status, ServiceID=service_id)
+        # Here, and only here, Consul wants the id as "ID".
+        body = {**ttl_check(check_id, name, status), "ID": check_id, "ServiceID": service_id}
+        del body["CheckID"]
         self.call("PUT", "agent/check/register", body, server)
 
     def set_check(self, check_id: str, status: str, output: str = "", server: int = 0) -> None:
