@@ -17,7 +17,7 @@ from django.test.client import AsyncRequestFactory
 
 from consulops.core.export import export, wanted
 
-ROWS = [
+ROWS: list[dict[str, Any]] = [
     {"name": "web", "tags": ["a", "b"], "since": datetime(2026, 3, 4, tzinfo=UTC), "count": -3},
     {"name": "=cmd()", "tags": [], "since": None, "count": 0},
 ]
