@@ -79,6 +79,8 @@ class AsyncClient:
         reply = await self._fetch("GET", self._target.url(path, query), place, deadline_s)
         if missing_ok and reply.status == 404 and reply.headers.get("X-Consul-Index"):
             return answers.with_headers(None, reply)
+        if reply.status in also_ok:
+            return answers.parse(reply, place)
         return answers.settle(reply, place)
 
     async def write(

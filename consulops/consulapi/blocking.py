@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,7 +85,7 @@ async def watch(
     from_index: int = 0,
     limiter: TokenBucket | None = None,
     on_error: Callable[[ConsulError], Awaitable[None]] | None = None,
-) -> AsyncIterator[Update]:
+) -> AsyncGenerator[Update, None]:
     """Yields after every answer that counts, for ever; errors go to on_error and are tried again.
 
     Without a limiter of the caller's, a watch has its own: 20 answers a second, 40 at once.

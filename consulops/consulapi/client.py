@@ -11,6 +11,7 @@ from typing import Any, Self
 import requests
 from consul import base
 from requests.adapters import HTTPAdapter
+from urllib3.exceptions import HTTPError
 
 from consulops.consulapi import answers, errors, failures
 from consulops.consulapi.answers import Answer, Reply
@@ -110,13 +111,14 @@ class _Transport(base.HTTPClient):  # type: ignore[misc]  # python-consul2 has n
             ) as response:
                 content = self._body(response, place, deadline)
                 return Reply(response.status_code, response.headers, content)
-        except (requests.RequestException, TimeoutError, OSError, ValueError) as error:
+        except (requests.RequestException, HTTPError, TimeoutError, OSError, ValueError) as error:
             raise failures.translate(error, place, timeout_s) from error
 
     def _body(self, response: requests.Response, place: Place, deadline: float) -> bytes:
         chunks: list[bytes] = []
         size = 0
-        for chunk in response.iter_content(1 << 16):
+        # What is there, not a full buffer: a server that dribbles must not hold us in one read.
+        while chunk := response.raw.read1(1 << 20, decode_content=True):
             size += len(chunk)
             answers.check_size(size, place)
             # The socket's timeout starts again with each byte; the call's deadline does not.

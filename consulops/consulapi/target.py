@@ -104,7 +104,8 @@ def tls_context(connection: Connection) -> ssl.SSLContext:
             context.load_verify_locations(cadata=connection.ca_certificate)
         else:
             context.load_default_certs()
-    except (ssl.SSLError, ValueError):
+    # OpenSSL says "no PEM" in one of these ways, depending on how wrong the text is.
+    except (ssl.SSLError, ValueError, TypeError):
         raise place.error(
             errors.TlsFailed, "The CA certificate is not a PEM certificate.", "Paste it again."
         ) from None

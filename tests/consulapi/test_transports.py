@@ -16,8 +16,8 @@ from tests.fake_consul import FakeConsul, Told
 TOKEN = "5ec2e700-0000-4000-8000-000000000000"
 
 
-def to(fake: FakeConsul, **more: str) -> Connection:
-    return Connection("prod", fake.address, token=TOKEN, **more)
+def to(fake: FakeConsul, datacenter: str = "") -> Connection:
+    return Connection("prod", fake.address, datacenter, TOKEN)
 
 
 @pytest.fixture
