@@ -49,13 +49,26 @@ class Verdict:
 class State(Protocol):
     """What `verdict` reads of a ClusterState."""
 
-    answered_at: datetime | None
-    error: str
-    error_at: datetime | None
-    probed_at: datetime | None
-    leader: str
-    peers: list[str]
-    failure_tolerance: int | None
+    @property
+    def answered_at(self) -> datetime | None: ...
+
+    @property
+    def error(self) -> str: ...
+
+    @property
+    def error_at(self) -> datetime | None: ...
+
+    @property
+    def probed_at(self) -> datetime | None: ...
+
+    @property
+    def leader(self) -> str: ...
+
+    @property
+    def peers(self) -> list[str]: ...
+
+    @property
+    def failure_tolerance(self) -> int | None: ...
 
 
 def verdict(state: State, counts: Counts, now: datetime, *, enabled: bool = True) -> Verdict:
