@@ -145,6 +145,7 @@ Q_CLUSTER: dict[str, Any] = {
     "label": "Tasks",
     "ALT_CLUSTERS": {
         "watch": {
+            # Exactly one: a supervisor takes over what the former one of its process held.
             "workers": 1,
             "timeout": 900,
             "retry": 1000,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import secrets
 from typing import Any
 
 import psycopg
@@ -33,13 +32,10 @@ FROM due WHERE task.id = due.id
 RETURNING task.id, task.payload
 """
 
-# Drawn before the process forks, so that its workers and its pusher agree on it.
-_PROCESS = secrets.token_hex(6)
-
 
 def mailbox(cluster: str) -> str:
     """The queue that only the workers of this process take from; for a task meant for them."""
-    return f"{cluster}@{_PROCESS}"
+    return f"{cluster}@{lifeline.FAMILY}"
 
 
 class ListenBroker(ORM):  # type: ignore[misc]  # django-q2 has no types

@@ -17,11 +17,13 @@ LIFE_S = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A supervisor: `host:pid:random`, and what it tells about itself."""
+    """A supervisor: `host:pid:family-random`, and what it tells about itself."""
 
     owner: str
     host: str
     pid: int
+    # The worker process that it lives in, with those who lived there before it.
+    family: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,25 @@ def free(me: Identity, keys: Sequence[str]) -> None:
         )
         postgres.notify(postgres.LOOPS)
         publish("system")
+
+
+def inherit(me: Identity) -> None:
+    """Frees what the former supervisor of the same family still holds.
+
+    A family has one worker and so one supervisor at a time. One that is replaced was killed, and
+    its leases need not lapse first; should it live all the same, its epochs are over.
+    """
+    relatives = f"%:{me.family}-%"
+    with transaction.atomic():
+        _execute(
+            "UPDATE loops_lease SET owner = '', expires_at = now()"
+            " WHERE owner LIKE %s AND owner <> %s",
+            [relatives, me.owner],
+        )
+        _execute(
+            "DELETE FROM loops_supervisor WHERE owner LIKE %s AND owner <> %s",
+            [relatives, me.owner],
+        )
 
 
 def leave(me: Identity) -> None:

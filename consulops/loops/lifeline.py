@@ -10,15 +10,17 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import os
+import secrets
 import select
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from consulops.loops.bells import Bell
-
 _PR_SET_PDEATHSIG = 1
+
+# Names this process and, as it is drawn before the fork, all its children.
+FAMILY = secrets.token_hex(4)
 
 _read = -1
 _write = -1
@@ -48,14 +50,13 @@ def is_cut(wait_s: float = 0) -> bool:
 
 
 @contextmanager
-def watched(stop: asyncio.Event, bell: Bell) -> Iterator[None]:
-    """For as long as the block lasts, sets the event and rings when the line is cut."""
+def watched(stop: Callable[[], None]) -> Iterator[None]:
+    """For as long as the block lasts, calls `stop` when the line is cut."""
     loop = asyncio.get_running_loop()
 
     def on_cut() -> None:
         loop.remove_reader(_read)
-        stop.set()
-        bell.ring()
+        stop()
 
     if _read >= 0:
         loop.add_reader(_read, on_cut)

@@ -49,29 +49,37 @@ def pause_s(crashes: int, pace: Pace) -> float:
 def identify() -> leases.Identity:
     """A new supervisor's identity, which nobody has had before."""
     host, pid = socket.gethostname(), os.getpid()
-    return leases.Identity(f"{host[:60]}:{pid}:{secrets.token_hex(4)}", host, pid)
+    owner = f"{host[:60]}:{pid}:{lifeline.FAMILY}-{secrets.token_hex(3)}"
+    return leases.Identity(owner, host, pid, lifeline.FAMILY)
 
 
 class Supervisor:
     """Holds leases and runs their loops until its time is over or the process is to stop."""
 
-    def __init__(self, pace: Pace | None = None) -> None:
+    def __init__(self, pace: Pace | None = None, *, is_heir: bool = False) -> None:
+        """An heir is the only one in its process: it takes the leases of the one before it."""
         self.me = identify()
         self._pace = pace or Pace()
+        self._has_inherited = not is_heir
         self._process = psutil.Process()
         self._running: dict[str, asyncio.Task[None]] = {}
         self._epochs: dict[str, int] = {}
         self._renewed_at = time.monotonic()
+        self._stopped = False
+        self._bells = Bells(postgres.LOOPS, postgres.DELIVERIES, postgres.NOTICES)
+        self._news = self._bells.hang(postgres.LOOPS)
+        self._database = DatabaseThread()
+
+    def stop(self) -> None:
+        """Makes `run` end soon."""
+        self._stopped = True
+        self._news.ring()
 
     async def run(self) -> None:
         """Runs; at the end, every loop has ended and every lease is free."""
-        self._database = DatabaseThread()
-        self._bells = Bells(postgres.LOOPS, postgres.DELIVERIES, postgres.NOTICES)
-        self._news = self._bells.hang(postgres.LOOPS)
-        self._stop = asyncio.Event()
         listening = asyncio.create_task(self._bells.listen())
         try:
-            with lifeline.watched(self._stop, self._news):
+            with lifeline.watched(self.stop):
                 await self._beat_until_the_end()
         finally:
             await self._end(self._running)
@@ -82,17 +90,22 @@ class Supervisor:
 
     async def _beat_until_the_end(self) -> None:
         end = time.monotonic() + self._pace.run_s
-        while not self._stop.is_set() and time.monotonic() < end:
+        while not self._stopped and time.monotonic() < end:
             try:
                 wait_s = await self._beat()
             except DatabaseError as error:
                 log.warning("cannot renew the leases: %s", str(error).strip())
-                await self._end_when_too_late()
-                wait_s = self._pace.beat_s / 4
+                wait_s = await self._after_failed_beat()
+            except Exception:
+                log.exception("the beat failed")
+                wait_s = await self._after_failed_beat()
             await self._news.wait(min(wait_s, max(end - time.monotonic(), 0)))
 
     async def _beat(self) -> float:
         """Brings what runs here in line with the leases; returns seconds until the next time."""
+        if not self._has_inherited:
+            await self._database.run(leases.inherit, self.me)
+            self._has_inherited = True
         asked_at = time.monotonic()
         desired = await self._database.run(registry.desired_keys)
         beat = await self._database.run(
@@ -116,7 +129,10 @@ class Supervisor:
         self._epochs = held
 
     async def _end(self, keys: Iterable[str]) -> None:
-        tasks = [self._running.pop(key) for key in list(keys) if key in self._running]
+        ended = list(keys)
+        tasks = [self._running.pop(key) for key in ended if key in self._running]
+        # A lease that was lost may come back in the same beat, under a new epoch.
+        self._epochs = {key: self._epochs[key] for key in self._epochs if key not in ended}
         for task in tasks:
             task.cancel()
         if tasks:
@@ -124,13 +140,13 @@ class Supervisor:
             for task in stubborn:
                 log.error("%s does not stop", task.get_name())
 
-    async def _end_when_too_late(self) -> None:
+    async def _after_failed_beat(self) -> float:
         # The leases have lapsed and others may have them: ours could write nothing any more, but
         # a loop that talks to the outside would do so twice.
         if self._running and time.monotonic() - self._renewed_at > leases.LIFE_S:
             log.warning("the leases have lapsed: stopping %d loops", len(self._running))
             await self._end(self._running)
-            self._epochs = {}
+        return self._pace.beat_s / 4
 
     async def _leave(self) -> None:
         try:

@@ -12,7 +12,7 @@ def supervise() -> str:
     """Runs a supervisor to the end of its time, and leaves a task for its successor."""
     if services.is_surplus():
         return "surplus"
-    asyncio.run(Supervisor().run())
+    asyncio.run(Supervisor(is_heir=True).run())
     receivers.patiently(services.seed)
     return "stopped" if lifeline.is_cut() else "handed over"
 

@@ -55,14 +55,17 @@ class WorkProcess:
         self.popen.send_signal(with_signal)
         return self.popen.wait(STOP_S)
 
-    def end(self) -> None:
-        """Whatever a test has done to it, nothing of it remains."""
-        family = self.family() if self.popen.poll() is None else []
-        for process in family:
+    def begin_to_end(self) -> None:
+        """Whatever a test has done to it, it can stop now."""
+        self._left = self.family() if self.popen.poll() is None else []
+        for process in self._left:
             process.resume()
         if self.popen.poll() is None:
             self.popen.terminate()
-        _, alive = psutil.wait_procs(family, timeout=STOP_S)
+
+    def end(self) -> None:
+        """Nothing of it remains."""
+        _, alive = psutil.wait_procs(self._left, timeout=STOP_S)
         for process in alive:
             process.kill()
         self.popen.wait(STOP_S)
@@ -92,5 +95,7 @@ def work(tmp_path: Path, diary: Diary) -> Iterator[Callable[[str], WorkProcess]]
         return started[-1]
 
     yield start
+    for process in started:
+        process.begin_to_end()
     for process in started:
         process.end()

@@ -22,7 +22,7 @@ CREATE TABLE diary (id bigserial PRIMARY KEY, key text, owner text, epoch bigint
 """
 DROP = "DROP TABLE wanted, diary"
 CHANNEL = "diary"
-PATIENCE_S = 40.0
+PATIENCE_S = 30.0
 
 
 class Scribe(Loop):
