@@ -16,6 +16,9 @@ from django.conf import settings
 from django.db import connection
 from psycopg.conninfo import make_conninfo
 
+from consulops.accounts.models import User
+from tests.people import client_of
+
 APPLICATION = "consulops-stream-test"
 
 
@@ -44,6 +47,12 @@ class Web:
         with closing(link), closing(response):
             response.read()
         return response
+
+
+def cookie_of(user: User) -> str:
+    """What this person's browser sends."""
+    cookies = client_of(user).cookies
+    return f"{settings.SESSION_COOKIE_NAME}={cookies[settings.SESSION_COOKIE_NAME].value}"
 
 
 def _database_url() -> str:

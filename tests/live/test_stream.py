@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import psycopg
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
-from pytest_django import DjangoDbBlocker
 
-from consulops.accounts.models import Role, User
+from consulops.accounts.models import Role
 from consulops.core import postgres
 from consulops.live.services import publish
 from consulops.live.views import STREAMS_OF_A_PERSON
-from tests.live.server import APPLICATION, Stream, Web, running
-from tests.people import client_of, make_user
+from tests.live.server import APPLICATION, Stream, Web, cookie_of, running
+from tests.people import make_user
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def cookie_of(user: User) -> str:
-    """What this person's browser sends."""
-    cookies = client_of(user).cookies
-    return f"{settings.SESSION_COOKIE_NAME}={cookies[settings.SESSION_COOKIE_NAME].value}"
 
 
 def connections() -> list[str]:
@@ -50,29 +43,6 @@ def opened(stack: ExitStack, web: Web, cookie: str, topics: str = "checks") -> S
     stream = Stream(web, cookie, topics)
     stack.callback(stream.close)
     return stream
-
-
-@pytest.fixture(scope="module")
-def web(
-    tmp_path_factory: pytest.TempPathFactory,
-    django_db_setup: None,
-    django_db_blocker: DjangoDbBlocker,
-) -> Iterator[Web]:
-    """One process for all tests of this file; its link to the database is up."""
-    with django_db_blocker.unblock(), running(tmp_path_factory.mktemp("web")) as web:
-        user = make_user("first", Role.VIEWER)
-        with closing(Stream(web, cookie_of(user))) as stream:
-            assert stream.status == 200, web.log.read_text()
-            # It comes up with the first stream, and rings all topics then.
-            assert (stream.event(), stream.event()) == ("hello", "checks")
-        user.delete()
-        yield web
-
-
-@pytest.fixture
-def stack() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
 
 
 def test_a_ring_reaches_those_who_asked_for_it_at_commit(web: Web, stack: ExitStack) -> None:

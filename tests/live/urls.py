@@ -1,4 +1,4 @@
-"""The live addresses, and a fragment that is fresh by one topic."""
+"""The live addresses with stubs of the others, and pages that are fresh by one topic."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from django.urls import path
 
 from consulops.live.etag import fresh_by
 from tests.core.urls import urlpatterns as shown
+from tests.live.pages import ticking
 
 
 @fresh_by("checks")
@@ -15,4 +16,4 @@ def fragment(request: HttpRequest) -> HttpResponse:
     return HttpResponse("rows")
 
 
-urlpatterns = [*shown, path("fragment/", fragment)]
+urlpatterns = [*shown, path("fragment/", fragment), path("ticking/", ticking)]
