@@ -119,7 +119,7 @@ class AsyncClient:
             ) as response:
                 return Reply(response.status, response.headers, await self._body(response, place))
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise failures.translate(error, place, deadline_s) from error
+            raise failures.translate(error, place, deadline_s, tls=tls is not None) from error
 
     async def _body(self, response: aiohttp.ClientResponse, place: Place) -> bytes:
         chunks: list[bytes] = []

@@ -9,9 +9,10 @@ from types import SimpleNamespace, TracebackType
 from typing import Any, Self
 
 import requests
+import urllib3
 from consul import base
 from requests.adapters import HTTPAdapter
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, InsecureRequestWarning
 
 from consulops.consulapi import answers, errors, failures
 from consulops.consulapi.answers import Answer, Reply
@@ -24,6 +25,8 @@ from consulops.consulapi.target import Body, Consistency, Params, Target, encode
 base.os = SimpleNamespace(getenv=lambda name, default=None: default)
 # Its constructor warns of its own legacy ACL calls each time, whether used or not.
 base.warnings = SimpleNamespace(warn=lambda *args, **kwargs: None)
+# Not verifying is the cluster's setting, and the connection test says so: no need to warn per call.
+urllib3.disable_warnings(InsecureRequestWarning)
 
 _Pairs = Iterable[tuple[str, Any]] | dict[str, Any] | None
 _WAIT = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)\Z")
@@ -112,7 +115,8 @@ class _Transport(base.HTTPClient):  # type: ignore[misc]  # python-consul2 has n
                 content = self._body(response, place, deadline)
                 return Reply(response.status_code, response.headers, content)
         except (requests.RequestException, HTTPError, TimeoutError, OSError, ValueError) as error:
-            raise failures.translate(error, place, timeout_s) from error
+            tls = self._target.tls is not None
+            raise failures.translate(error, place, timeout_s, tls=tls) from error
 
     def _body(self, response: requests.Response, place: Place, deadline: float) -> bytes:
         chunks: list[bytes] = []

@@ -31,7 +31,9 @@ def causes(exception: BaseException) -> Iterator[BaseException]:
         waiting += [each for each in inner if isinstance(each, BaseException)]
 
 
-def translate(exception: BaseException, place: Place, timeout_s: float) -> ConsulError:
+def translate(
+    exception: BaseException, place: Place, timeout_s: float, *, tls: bool
+) -> ConsulError:
     """Says which error an exception of requests or aiohttp stands for."""
     chain = list(causes(exception))
     for one in chain:
@@ -49,7 +51,7 @@ def translate(exception: BaseException, place: Place, timeout_s: float) -> Consu
             return place.error(errors.Unreachable, "The host name is not known.", _CHECK_ADDRESS)
         if isinstance(one, OSError) and one.errno in _WORDS:
             return place.error(errors.Unreachable, _WORDS[one.errno], _CHECK_ADDRESS)
-    return _by_name({type(one).__name__ for one in chain}, place)
+    return _by_name({type(one).__name__ for one in chain}, place, tls)
 
 
 def tls_failure(error: ssl.SSLError, place: Place) -> errors.TlsFailed:
@@ -82,7 +84,7 @@ def readable(error: ssl.SSLError) -> str:
     return (error.reason or "no reason given").lower().replace("_", " ")
 
 
-def _by_name(names: set[str], place: Place) -> ConsulError:
+def _by_name(names: set[str], place: Place, tls: bool) -> ConsulError:
     # By name, so that this module needs neither library.
     if names & {"ClientPayloadError", "IncompleteRead", "ContentDecodingError", "DecodeError"}:
         return place.error(
@@ -92,8 +94,12 @@ def _by_name(names: set[str], place: Place) -> ConsulError:
         names & {"RemoteDisconnected"}
     ):
         return place.error(errors.NotConsul, "The server does not answer in HTTP.", _CHECK_ADDRESS)
+    # With TLS 1.3 a server turns a caller away after the handshake, and its reason may be lost.
+    hint = " It may want a client certificate, or another than ours." if tls else ""
     return place.error(
-        errors.Unreachable, "The server closed the connection without an answer.", _CHECK_ADDRESS
+        errors.Unreachable,
+        "The server closed the connection without an answer.",
+        f"{_CHECK_ADDRESS}{hint}",
     )
 
 
