@@ -36,6 +36,7 @@
     const lost = !navigator.onLine || (!open && opened > 0 && age > 60) || (opened === 0 && age > 15);
     const state = lost ? "offline" : age > 20 ? "stale" : opened === 0 ? "connecting" : open ? "live" : "stale";
     const words = state === "stale" ? `stale ${age} s` : state;
+    if (mark.dataset.state !== state && mark.dataset.state !== "connecting") $("#announce").textContent = `Live updates: ${state}`;
     mark.dataset.state = state;
     if (mark.lastElementChild.textContent !== words) mark.lastElementChild.textContent = words;
   }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.template.loader import render_to_string
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
@@ -166,3 +167,9 @@ def test_missing_pages_have_the_frame(as_viewer: Client) -> None:
     assert answer.status_code == 404
     assert "There is nothing here" in answer.content.decode()
     assert "<nav" in answer.content.decode()
+
+
+def test_a_failed_page_needs_neither_database_nor_request() -> None:
+    html = render_to_string("500.html")
+    assert "This page failed" in html
+    assert "<nav" not in html
