@@ -122,6 +122,7 @@ def parse(reply: Reply, place: Place) -> Answer:
     if not reply.body and not place.call.startswith("GET "):
         return with_headers(None, reply)
     try:
+        # Here, not in a thread: orjson keeps the interpreter's lock, so a thread only adds time.
         value = orjson.loads(reply.body)
     except orjson.JSONDecodeError:
         raise unusable(reply, place) from None

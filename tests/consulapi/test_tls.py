@@ -142,7 +142,7 @@ def test_a_strangers_client_certificate_does_not_open_it(
     strict: FakeConsul, ours: Authority, other: Authority, read: Read
 ) -> None:
     connection = Connection("c", strict.address, ca_certificate=ours.pem)
-    with pytest.raises(TURNED_AWAY, match="our client certificate|client certificate, or another"):
+    with pytest.raises(TURNED_AWAY, match=r"our client certificate|client certificate, or another"):
         read(other.with_client(connection))
     assert strict.asked == []
 
