@@ -30,7 +30,9 @@ from consulops.core.postgres_account import Account, account_for, let_through
 
 DATABASE = "consulops"
 USER = "postgres"
+# How long a slow machine may take, and for how long one that fails is tried again.
 PATIENCE_S = 60.0
+AGAIN_S = 10.0
 LOG_BYTES = 5_000_000
 # The longest path of a socket in Linux, without the closing zero (man 7 unix).
 LONGEST_SOCKET = 107
@@ -134,14 +136,19 @@ class Server:
         )
 
     def _wait_until_it_answers(self) -> None:
-        deadline = time.monotonic() + PATIENCE_S
+        started = time.monotonic()
         while not self._answers():
+            passed_s = time.monotonic() - started
             ended = os.waitpid(self._keeper, os.WNOHANG)[0] != 0
-            if ended or time.monotonic() > deadline:
+            if passed_s > (AGAIN_S if ended else PATIENCE_S):
                 raise CannotStart(
                     f"the embedded PostgreSQL does not start; see {self._run / 'postgres.log'}."
                 )
             time.sleep(0.05)
+            if ended:
+                # After kill -9 the sessions of the old server need a moment to notice.
+                time.sleep(0.5)
+                self._keeper = self._spawn()
 
     def _make_database(self) -> None:
         with self._connect("postgres") as link:
@@ -218,8 +225,8 @@ def _initialise(binaries: Path, folder: Path, account: Account | None) -> None:
         extra_groups=[] if account else None,
     )
     if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        raise CannotStart(f"the embedded PostgreSQL cannot be set up in {folder}: {last}.")
+        said = [line for line in done.stderr.splitlines() if "error:" in line] or ["no message"]
+        raise CannotStart(f"the embedded PostgreSQL cannot be set up in {folder}: {said[0]}.")
     draft.rename(folder)
 
 
@@ -228,7 +235,7 @@ def _forget_dead_server(folder: Path) -> None:
     path = folder / "postmaster.pid"
     try:
         process = psutil.Process(int(path.read_text().split("\n", 1)[0]))
-        if process.name() != "postgres":
+        if str(folder) not in process.cmdline():
             path.unlink()
     except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
         path.unlink(missing_ok=True)

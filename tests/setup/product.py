@@ -54,6 +54,7 @@ class Product:
         self.port = free_port()
         self.lines: list[str] = []
         self._said = threading.Condition()
+        self._is_over = False
         self._words = words
         self._environment = clean_environment(
             data, {"CONSULOPS_BIND": f"127.0.0.1:{self.port}", **extra}
@@ -89,20 +90,20 @@ class Product:
             with self._said:
                 self.lines.append(line.rstrip("\n"))
                 self._said.notify_all()
+        with self._said:
+            self._is_over = True
+            self._said.notify_all()
 
     def wait_for(self, pattern: str, timeout_s: float = 60) -> re.Match[str]:
         """The first line that holds this, also one that was said before."""
         with self._said:
-            self._said.wait_for(lambda: self.said(pattern) or self._is_over(), timeout_s)
+            self._said.wait_for(lambda: self.said(pattern) or self._is_over, timeout_s)
             found = self.said(pattern)
         assert found, f"{pattern!r} was not said:\n" + "\n".join(self.lines)
         return found
 
     def said(self, pattern: str) -> re.Match[str] | None:
         return next((m for line in self.lines if (m := re.search(pattern, line))), None)
-
-    def _is_over(self) -> bool:
-        return self.process.poll() is not None and not self._reader.is_alive()
 
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of a page."""

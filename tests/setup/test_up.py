@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -20,13 +22,14 @@ PASSWORD = r"^Sign in as admin with the password (\S+)"
 STOP_S = 10
 
 
-@pytest.fixture(scope="module")
-def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One folder for the whole story, with a name that must be quoted everywhere."""
-    folder = tmp_path_factory.mktemp("up") / "data of ours 100%"
-    for parent in folder.parents[:3]:
-        parent.chmod(0o755)
-    return folder
+@pytest.fixture
+def data() -> Iterator[Path]:
+    """A data folder whose name must be quoted everywhere.
+
+    Not below tmp_path: pytest closes that to others, and PostgreSQL never runs as root.
+    """
+    with tempfile.TemporaryDirectory(prefix="consulops-up-") as folder:
+        yield Path(folder) / "data of ours 100%"
 
 
 def clusters(product: Product) -> set[str]:
@@ -64,6 +67,11 @@ def test_the_story_of_a_data_folder(data: Path, consul_binary: Path) -> None:
         eventually(lambda: clusters(product) == {"dc1", "dc2"})
         assert not product.said(PASSWORD)
 
+        runs_once(data)
+        # A command that ends does not take the database away from others.
+        assert manage(data, "export").returncode == 0
+        assert product.ready()
+
         running = [product.process, *product.descendants()]
         product.process.kill()
         assert all_gone(running, STOP_S + 10) == []
@@ -74,6 +82,12 @@ def test_the_story_of_a_data_folder(data: Path, consul_binary: Path) -> None:
         # As Ctrl-C in a terminal.
         product.process.send_signal(signal.SIGINT)
         assert product.process.wait(STOP_S) == 0
+
+
+def runs_once(data: Path) -> None:
+    done = manage(data, "up", "--bind", f"127.0.0.1:{free_port()}")
+    assert done.returncode == 1
+    assert f"already runs with the data folder {data}" in done.stderr
 
 
 def restarts_what_dies(product: Product) -> None:
@@ -94,17 +108,16 @@ def _is_new(product: Product, name: str, old: int) -> bool:
         return False
 
 
-def test_without_consul_it_runs_and_says_why_there_is_no_demo(tmp_path: Path) -> None:
-    (tmp_path / "bin").mkdir()
-    with Product(tmp_path / "data", PATH=str(tmp_path / "bin")) as product:
+def test_without_consul_it_runs_and_says_why_there_is_no_demo(data: Path) -> None:
+    with Product(data, PATH=str(data.parent / "empty")) as product:
         product.wait_for(r"no demo, because there is no consul binary")
         product.wait_for(READY)
         assert clusters(product) == set()
 
 
-def test_the_environment_gives_the_first_cluster_and_the_password(tmp_path: Path) -> None:
+def test_the_environment_gives_the_first_cluster_and_the_password(data: Path) -> None:
     given = {"CONSUL_HTTP_ADDR": "127.0.0.1:1", "CONSULOPS_ADMIN_PASSWORD": "correct horse 9"}
-    with Product(tmp_path / "data", "--no-demo", **given) as product:
+    with Product(data, "--no-demo", **given) as product:
         product.wait_for(READY)
         _, text = product.get("/metrics")
         assert 'consulops_cluster_failing{cluster="consul"}' in text
@@ -112,12 +125,12 @@ def test_the_environment_gives_the_first_cluster_and_the_password(tmp_path: Path
         assert not any("correct horse" in line for line in product.lines)
 
 
-def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path) -> None:
+def test_a_port_that_is_taken_is_one_clear_line(data: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        done = manage(tmp_path / "data", "up", "--bind", f"127.0.0.1:{port}")
+        done = manage(data, "up", "--bind", f"127.0.0.1:{port}")
     assert done.returncode == 1
     assert done.stderr.startswith(f"ConsulOps cannot start: port {port} of 127.0.0.1 is taken")
     assert done.stderr.count("\n") == 1
@@ -134,31 +147,17 @@ def test_a_port_that_is_taken_is_one_clear_line(tmp_path: Path) -> None:
         ({"CONSULOPS_ENCRYPTION_KEYS": "short"}, "CONSULOPS_ENCRYPTION_KEYS: "),
     ],
 )
-def test_a_bad_environment_is_one_clear_line(
-    tmp_path: Path, extra: dict[str, str], said: str
-) -> None:
-    done = manage(tmp_path / "data", "up", **extra)
+def test_a_bad_environment_is_one_clear_line(data: Path, extra: dict[str, str], said: str) -> None:
+    done = manage(data, "up", **extra)
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr.startswith(f"ConsulOps cannot start: {said}")
     assert done.stderr.count("\n") == 1
 
 
-def test_a_data_folder_that_cannot_be_written_is_one_clear_line(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    done = manage(tmp_path / "file" / "data", "up")
+def test_a_data_folder_that_cannot_be_written_is_one_clear_line(data: Path) -> None:
+    data.touch()
+    done = manage(data / "inside", "up")
     assert done.returncode == 1
     assert done.stderr.startswith("ConsulOps cannot start: ")
     assert done.stderr.count("\n") == 1
-
-
-def test_one_data_folder_runs_once(tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    with Product(data, "--no-demo") as product:
-        product.wait_for(READY)
-        done = manage(data, "up", "--bind", f"127.0.0.1:{free_port()}")
-        assert done.returncode == 1
-        assert f"already runs with the data folder {data}" in done.stderr
-        # A command that ends does not take the server away from others.
-        assert manage(data, "export").returncode == 0
-        assert product.ready()
