@@ -154,7 +154,7 @@ def test_new_settings_are_used_at_once(
     async def run(cluster: Cluster, address: str) -> None:
         async with probing(cluster) as (until, _):
             await until(lambda state: state.leader == "old:1")
-            values = {"address": address}
+            values: dict[str, object] = {"address": address}
             await asyncio.to_thread(_update, cluster.pk, values)
             await until(lambda state: state.leader == "new:1")
 
