@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from consulops.accounts import services
 from consulops.accounts.audit import Actor
@@ -106,21 +106,29 @@ def test_one_of_two_admins_may_be_demoted(admin: User) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_two_admins_who_demote_each_other_at_once_leave_one() -> None:
-    pair = [make_user("ada", Role.ADMIN), make_user("alan", Role.ADMIN)]
-    together = Barrier(2)
+    ada, alan = make_user("ada", Role.ADMIN), make_user("alan", Role.ADMIN)
 
-    def demote(place: int) -> None:
+    def alan_demotes_ada() -> None:
         try:
-            together.wait(timeout=10)
-            services.update_user(by(pair[place]), pair[1 - place], role=Role.VIEWER, is_active=True)
-        except services.Refused:
-            pass
+            services.update_user(by(alan), ada, role=Role.VIEWER, is_active=True)
         finally:
             connection.close()
 
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(demote, range(2)))
-    assert User.objects.filter(role=Role.ADMIN, is_active=True).count() == 1
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            services.update_user(by(ada), alan, role=Role.VIEWER, is_active=True)
+            other = pool.submit(alan_demotes_ada)
+            while not (other.done() or somebody_waits_for_a_lock()):
+                pass
+        with pytest.raises(services.Refused, match="last active admin"):
+            other.result(timeout=10)
+    assert User.objects.get(role=Role.ADMIN) == ada
+
+
+def somebody_waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+        return bool(cursor.fetchone()[0])
 
 
 def test_reset_password_is_for_others(admin: User, viewer: User) -> None:
