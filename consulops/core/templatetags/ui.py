@@ -191,13 +191,14 @@ def live(
     Prints the id too. The element itself stays and its child elements are exchanged: htmx drops
     what rang during a request when the asking element has been replaced, and its `throttle` drops
     the last ring of a row, so the stream sets the pace (see live/views.py).
+    What is inside keeps its own targets: htmx would hand these down to its forms and links.
     """
     address = url or context["request"].get_full_path()
     rings = [f"sse:{topic}" for topic in topics.split()]
     trigger = ", ".join([*rings, "live:resync from:body", f"every {every}"])
     return format_html(
         'id="{}" data-live hx-get="{}" hx-trigger="{}" hx-select="{}" hx-target="this"'
-        ' hx-swap="innerHTML"',
+        ' hx-swap="innerHTML" hx-disinherit="hx-select hx-target hx-swap"',
         id,
         address,
         trigger,
