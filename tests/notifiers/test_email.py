@@ -14,7 +14,7 @@ import trustme
 
 from consulops.notifiers.base import SendError
 from consulops.notifiers.config import ConfigError, from_config
-from consulops.notifiers.kinds.email import mail
+from consulops.notifiers.kinds.email import Email, mail
 from tests.notifiers import harness
 from tests.notifiers.conftest import Send
 from tests.notifiers.harness import DELIVERY, facts, message, pem, server_context
@@ -219,6 +219,14 @@ def test_all_recipients_refused(
     with pytest.raises(SendError, match="Every recipient was refused") as caught:
         send("email", settings_of(server), message())
     assert caught.value.permanent is permanent
+
+
+def test_silence_of_the_server_is_called_a_timeout(server: MailReceiver) -> None:
+    """Whichever notices it first: the socket here, or the clock of the caller."""
+    server.hang = True
+    settings, secrets = from_config("email", settings_of(server))
+    with pytest.raises(TimeoutError):
+        Email({**settings, **secrets}).send(message(), 0.2)
 
 
 def test_recipients_in_every_form() -> None:
