@@ -11,7 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from consulops.consulapi import AsyncClient, Connection, ConsulError, Update, errors, watch
+from consulops.consulapi import (
+    AsyncClient,
+    Connection,
+    ConsulError,
+    TokenBucket,
+    Update,
+    errors,
+    watch,
+)
 from consulops.consulapi.blocking import Step, next_index
 from consulops.lab.cluster import LocalCluster
 from tests import fake_consul
@@ -194,6 +202,32 @@ def test_a_path_without_an_index_is_not_asked_in_a_circle(
     got = updates(fake, 4)
     assert all(one.reset and one.changed for one in got)
     assert len(pauses) == 3
+
+
+def test_a_busy_watch_asks_only_when_its_limiter_lets_it(fake: FakeConsul) -> None:
+    fake.say(*(listing([], index) for index in range(1, 30)))
+
+    class Gate(TokenBucket):
+        taken = 0
+
+        async def take(self) -> None:
+            self.taken += 1
+            if self.taken > 3:
+                await asyncio.Event().wait()
+
+    async def run() -> None:
+        gate = Gate()
+        async with watching(fake.address, limiter=gate) as update:
+            for _ in range(3):
+                await update()
+            waiting = asyncio.ensure_future(update())
+            while gate.taken < 4:
+                await asyncio.sleep(0)
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+
+    asyncio.run(run())
+    assert len(fake.asked) == 3
 
 
 def test_cancelling_closes_the_request_that_waits(fake: FakeConsul) -> None:
