@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
 from datetime import UTC, datetime
 
 import psutil
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
+
+from consulops.loops.models import Worker
+
+log = logging.getLogger(__name__)
 
 EVERY_S = 10.0
 
@@ -41,6 +46,14 @@ def beat(process: str, pid: int) -> None:
         )
     # The sentinel forks workers, which must not inherit its connection.
     connection.close()
+
+
+def leave(pid: int) -> None:
+    """Takes the sign of life away of a main process that stops in order: it is not missed."""
+    try:
+        Worker.objects.filter(host=socket.gethostname(), pid=pid).delete()
+    except (OperationalError, InterfaceError) as error:
+        log.warning("cannot sign off: %s", str(error).strip())
 
 
 def _resident_bytes(process: psutil.Process) -> int:

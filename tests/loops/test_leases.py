@@ -6,13 +6,14 @@ from typing import Any
 
 import psycopg
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 
 from consulops.loops import leases
 from consulops.loops.bells import Bells
 from consulops.loops.context import Context, LeaseLost
 from consulops.loops.database import DatabaseThread
 from consulops.loops.models import Lease, Supervisor
+from consulops.loops.supervisor import Pace, pause_s
 
 Link = psycopg.Connection[tuple[Any, ...]]
 
@@ -44,6 +45,12 @@ def test_shares_are_even_and_leave_no_loop_over(loops: int, supervisors: int, sh
 def test_gives_up_what_is_not_wanted_and_what_is_above_its_share() -> None:
     assert leases.to_give_up({"x", "a", "b", "c"}, {"a", "b", "c", "d"}, 2) == ["x", "c"]
     assert leases.to_give_up({"a"}, {"a"}, 1) == []
+
+
+def test_pauses_grow_and_end_growing() -> None:
+    pace = Pace()
+    for crashes, longest in [(1, 0.5), (2, 1.0), (3, 2.0), (7, 30.0), (10_000, 30.0)]:
+        assert longest / 2 <= pause_s(crashes, pace) <= longest
 
 
 @pytest.mark.django_db
@@ -123,11 +130,9 @@ def test_writer_that_is_paused_behind_the_fence_keeps_its_lease_and_blocks_nobod
     link: Link,
 ) -> None:
     """The row lock of the fence: a successor passes it over, and takes the others."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '5s'")
     beat(ANN)
-    with link.transaction():
-        link.execute("SELECT 1 FROM loops_lease WHERE key = 'a:1' FOR SHARE")
-        lapse_others = "UPDATE loops_lease SET expires_at = '2001-01-01' WHERE key <> 'a:1'"
-        link.execute(lapse_others)
     with psycopg.connect(link.info.dsn, autocommit=True) as writer, writer.transaction():
         link.execute("UPDATE loops_lease SET expires_at = '2001-01-01'")
         writer.execute("SELECT 1 FROM loops_lease WHERE key = 'a:1' FOR SHARE")

@@ -16,7 +16,7 @@ from consulops.loops.context import Context, LeaseLost
 from consulops.loops.models import Lease
 from consulops.loops.models import Supervisor as SupervisorRow
 from consulops.loops.registry import Loop
-from consulops.loops.supervisor import Pace, Supervisor, pause_s
+from consulops.loops.supervisor import Pace, Supervisor
 from tests.loops.diary import PATIENCE_S
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -254,9 +254,3 @@ def test_bells_ring_after_a_gap_in_the_listening(witness: Witness) -> None:
             await witness.until(lambda: heard == [True])
 
     asyncio.run(story())
-
-
-def test_pauses_grow_and_end_growing() -> None:
-    pace = Pace()
-    for crashes, longest in [(1, 0.5), (2, 1.0), (3, 2.0), (7, 30.0), (10_000, 30.0)]:
-        assert longest / 2 <= pause_s(crashes, pace) <= longest

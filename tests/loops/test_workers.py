@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from django_q.models import OrmQ
 
-from consulops.loops.models import Lease, Supervisor
+from consulops.loops.models import Lease, Supervisor, Worker
 from tests.loops.conftest import STOP_S, WorkProcess
 from tests.loops.diary import Diary, Line, assert_one_writer_at_a_time
 
@@ -55,6 +55,7 @@ def test_clean_stop_gives_the_leases_back(work: Work, diary: Diary, with_signal:
     assert not any(member.is_running() for member in family)
     assert set(Lease.objects.values_list("key", "owner")) == {(key, "") for key in KEYS}
     assert not Supervisor.objects.exists()
+    assert not Worker.objects.exists()
     assert not OrmQ.objects.exists()
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 from django_q.conf import Conf
 
-from consulops.loops import schedules, services
+from consulops.loops import presence, schedules, services
 from consulops.loops.workers import Workers
 
 
@@ -29,3 +30,4 @@ class Command(BaseCommand):
         connections.close_all()
         if not Workers().run():
             raise CommandError("The sentinel of the workers died.")
+        presence.leave(os.getpid())
