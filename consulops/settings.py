@@ -18,7 +18,11 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 try:
     ENV = Environment()
-except BadEnvironment as error:
+    SECRET_KEY = ENV.text("CONSULOPS_SECRET_KEY") or keys.secret_key(ENV.path("CONSULOPS_DATA"))
+    ENCRYPTION_KEYS = ENV.words("CONSULOPS_ENCRYPTION_KEYS") or keys.encryption_keys(
+        ENV.path("CONSULOPS_DATA")
+    )
+except (BadEnvironment, OSError) as error:
     raise SystemExit(f"ConsulOps cannot start: {error}") from None
 
 # "web", "watch", "ops" in the processes that `up` starts, "" elsewhere.
@@ -28,17 +32,10 @@ BIND = ENV.text("CONSULOPS_BIND")
 URL = ENV.text("CONSULOPS_URL").rstrip("/") or f"http://{BIND}"
 DEBUG = bool(ENV.flag("CONSULOPS_DEBUG"))
 
-SECRET_KEY = ENV.text("CONSULOPS_SECRET_KEY") or keys.secret_key(DATA)
-ENCRYPTION_KEYS = ENV.words("CONSULOPS_ENCRYPTION_KEYS") or keys.encryption_keys(DATA)
-
-_hosts = {
-    "127.0.0.1",
-    "localhost",
-    "[::1]",
-    BIND.rpartition(":")[0],
-    urlsplit(URL).hostname or "",
-}
-ALLOWED_HOSTS = ENV.words("CONSULOPS_ALLOWED_HOSTS") or sorted(_hosts - {"", "0.0.0.0"})  # noqa: S104
+_own = {BIND.rpartition(":")[0], urlsplit(URL).hostname or ""} - {"", "0.0.0.0", "[::]"}  # noqa: S104
+# The names of this machine always work: probes come by them, and no other site can.
+_loopback = {"127.0.0.1", "localhost", "[::1]"}
+ALLOWED_HOSTS = sorted(_loopback | (set(ENV.words("CONSULOPS_ALLOWED_HOSTS")) or _own))
 _https = URL.startswith("https://")
 CSRF_TRUSTED_ORIGINS = [URL] if _https else []
 

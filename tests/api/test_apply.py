@@ -32,7 +32,7 @@ routes:
     notifiers: [hook]
   - name: everything
     match:
-      {cluster: ".*", service: ".*", node: ".*", check: ".*", tag: ".*", status: [critical, warning]}
+      {cluster: ".*", service: ".*", node: ".*", check: ".*", tag: ".*", status: [warning]}
     remind_every_s: 3600
     notifiers: [hook]
 """
