@@ -209,10 +209,12 @@ def test_a_busy_watch_asks_only_when_its_limiter_lets_it(fake: FakeConsul) -> No
 
     class Gate(TokenBucket):
         taken = 0
+        shut = asyncio.Event()
 
         async def take(self) -> None:
             self.taken += 1
             if self.taken > 3:
+                self.shut.set()
                 await asyncio.Event().wait()
 
     async def run() -> None:
@@ -221,8 +223,7 @@ def test_a_busy_watch_asks_only_when_its_limiter_lets_it(fake: FakeConsul) -> No
             for _ in range(3):
                 await update()
             waiting = asyncio.ensure_future(update())
-            while gate.taken < 4:
-                await asyncio.sleep(0)
+            await asyncio.wait_for(gate.shut.wait(), 20)
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
 
