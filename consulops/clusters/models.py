@@ -119,7 +119,6 @@ class ClusterState(models.Model):
     leader = models.CharField(max_length=255, blank=True, default="")
     peers = models.JSONField(default=list)
     failure_tolerance = models.IntegerField(null=True)
-    index = models.BigIntegerField(default=0)
 
     def __str__(self) -> str:
         return f"state of {self.cluster_id}"

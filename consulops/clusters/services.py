@@ -43,7 +43,6 @@ _FORGOTTEN: dict[str, Any] = {
     "leader": "",
     "peers": [],
     "failure_tolerance": None,
-    "index": 0,
 }
 
 

@@ -40,16 +40,16 @@ TRANSITIONS_SHOWN = 15
 @require_GET
 def clusters(request: HttpRequest) -> HttpResponseBase:
     """All clusters, worst first."""
-    rows = summarize(_with_state(), _sizes(), timezone.now())
+    rows = summarize(with_state(), sizes(), timezone.now())
     if export.wanted(request):
-        return export.export(request, "clusters", _export_rows(rows))
+        return export.export(request, "clusters", export_rows(rows))
     return render(request, "clusters/list.html", {"rows": rows})
 
 
 @require_GET
 def detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One cluster: what it is, what fails in it, and what happened lately."""
-    rows = summarize(_with_state(), _sizes(), timezone.now())
+    rows = summarize(with_state(), sizes(), timezone.now())
     row = next((row for row in rows if row.cluster.pk == pk), None)
     if row is None:
         get_object_or_404(Cluster, pk=pk)
@@ -155,11 +155,12 @@ def _try_out(cluster: Cluster) -> list[Finding]:
     return rights.probe(replace(connection, name=connection.name or "the new cluster"))
 
 
-def _with_state() -> QuerySet[Cluster]:
+def with_state() -> QuerySet[Cluster]:
+    """All clusters with what was last heard from each, in one query."""
     return Cluster.objects.select_related("state")
 
 
-def _sizes() -> dict[int, Sizes]:
+def sizes() -> dict[int, Sizes]:
     """What there is in each cluster, in three queries for all of them."""
     checks = Check.objects.counts_by_cluster()
     nodes = dict(Node.objects.order_by().values_list("cluster").annotate(Count("pk")))
@@ -170,7 +171,8 @@ def _sizes() -> dict[int, Sizes]:
     }
 
 
-def _export_rows(rows: list[Summary]) -> Iterator[dict[str, Any]]:
+def export_rows(rows: list[Summary]) -> Iterator[dict[str, Any]]:
+    """These clusters as a file has them."""
     for row in rows:
         yield {
             "name": row.cluster.name,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 
 from django.db import transaction
@@ -11,11 +10,17 @@ from django.utils import timezone
 from consulops.clusters.models import Cluster
 from consulops.clusters.services import saw_error
 from consulops.consulapi import AsyncClient, Backoff, ConsulError
+from consulops.core import postgres
+from consulops.core.concurrency import side_by_side
 from consulops.core.crypto import WrongKey
 from consulops.health.watcher import CheckWatcher
 from consulops.loops import schedules
+from consulops.loops.bells import Bell
 from consulops.loops.context import Context
 from consulops.loops.registry import Loop, register
+
+# The floor below the bell.
+RETRY_S = 15.0
 
 log = logging.getLogger(__name__)
 
@@ -31,20 +36,43 @@ class WatchChecks(Loop):
 
     async def run(self, context: Context) -> None:
         """Watches until cancelled; what Consul does wrong is shown, and tried again."""
-        backoff = Backoff(base_s=1.0)
+        bell, backoff = context.bell(postgres.LOOPS), Backoff(base_s=1.0)
         while True:
             try:
                 cluster = await context.database(Cluster.objects.get, pk=int(context.subject))
                 connection = await context.database(cluster.connection)
                 async with AsyncClient(connection) as client:
-                    await CheckWatcher(context, cluster, client).run()
+                    await side_by_side(
+                        CheckWatcher(context, cluster, client).run(),
+                        _until_changed(context, cluster, bell),
+                    )
+            except SettingsChanged:
+                backoff.reset()
             except (ConsulError, WrongKey) as error:
                 log.warning("%s", error)
-                await context.database(_record_trouble, context, str(error))
-            await asyncio.sleep(backoff.next_s())
+                await context.database(_record_trouble, context, error)
+                # A change of the settings may be what mends it.
+                await bell.wait(backoff.next_s())
+            except Cluster.DoesNotExist:
+                # Deleted a moment ago: the supervisor ends this loop at its next beat.
+                await bell.wait(RETRY_S)
 
 
-def _record_trouble(context: Context, text: str) -> None:
+class SettingsChanged(Exception):
+    """The cluster is to be watched at another address or with another token."""
+
+
+async def _until_changed(context: Context, cluster: Cluster, bell: Bell) -> None:
+    """Waits until somebody saves the cluster. Raises SettingsChanged, or Cluster.DoesNotExist."""
+    while True:
+        await bell.wait(RETRY_S)
+        now = await context.database(Cluster.objects.only("updated_at").get, pk=cluster.pk)
+        if now.updated_at != cluster.updated_at:
+            raise SettingsChanged
+
+
+def _record_trouble(context: Context, error: ConsulError | WrongKey) -> None:
+    text = f"{error.text} {error.advice}" if isinstance(error, ConsulError) else str(error)
     with transaction.atomic():
         context.fence()
         saw_error(int(context.subject), text, timezone.now())

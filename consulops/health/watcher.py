@@ -14,7 +14,7 @@ import re
 import time
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import aclosing
-from typing import Any, cast
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -155,8 +155,7 @@ class CheckWatcher:
                     await asyncio.sleep(CATALOG_PACE_S)
 
     def _watch(self, path: str, wait_s: float) -> aclosing[AsyncGenerator[Update, None]]:
-        updates = watch(self.client, path, wait_s=wait_s, on_error=self._trouble)
-        return aclosing(cast("AsyncGenerator[Update, None]", updates))
+        return aclosing(watch(self.client, path, wait_s=wait_s, on_error=self._trouble))
 
     async def _take(self, listing: Listing, *, in_order: bool = True, watched: bool = True) -> None:
         try:
@@ -186,7 +185,7 @@ class CheckWatcher:
 
     async def _trouble(self, error: ConsulError) -> None:
         log.warning("%s", error)
-        await self.context.database(self._fenced, saw_error, str(error))
+        await self.context.database(self._fenced, saw_error, f"{error.text} {error.advice}")
 
     def _fenced(self, write: Callable[..., None], *arguments: object) -> None:
         with transaction.atomic():

@@ -134,6 +134,20 @@ def test_odd_names_are_watched_like_any_other(
     assert Check.objects.get(check_id=odd).node == odd
 
 
+def test_new_settings_of_the_cluster_take_effect_at_once(
+    consul: LocalCluster, cluster: Cluster, name: str
+) -> None:
+    register(consul, name)
+    nobody = save_cluster(Actor.named("test"), "dc1", {"address": "http://127.0.0.1:1"}).cluster
+    state = ClusterState.objects.filter(pk=cluster.pk)
+    with RunningLoop(f"checks:{nobody.pk}"):
+        eventually(lambda: state.exclude(error="").exists())
+        assert not Check.objects.exists()
+        save_cluster(Actor.named("test"), "dc1", {"address": consul.address})
+        eventually(lambda: status_of(name) == "passing")
+        eventually(lambda: state.filter(error="", answered_at__isnull=False).exists())
+
+
 def test_maintenance_is_recognised(consul: LocalCluster, watched: RunningLoop, name: str) -> None:
     register(consul, name)
     consul.maintenance(True, name)

@@ -53,7 +53,6 @@ class Migration(migrations.Migration):
                 ('leader', models.CharField(blank=True, default='', max_length=255)),
                 ('peers', models.JSONField(default=list)),
                 ('failure_tolerance', models.IntegerField(null=True)),
-                ('index', models.BigIntegerField(default=0)),
             ],
         ),
     ]
