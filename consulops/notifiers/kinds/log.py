@@ -74,6 +74,7 @@ class Log(BlockingKind):
         now = datetime.now(UTC)
         lines = "".join(form(message, alert, now) + "\n" for alert in message.worst_first())
         path.parent.mkdir(parents=True, exist_ok=True)
+        # A link that came in the instant since `resolve` is an error, not a way out.
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
         with os.fdopen(os.open(path, flags, 0o640), "ab") as file:
             file.write(lines.encode("utf-8", "replace"))
