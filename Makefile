@@ -39,11 +39,13 @@ clean: ## Removes the Python environment; all data stays
 
 # The stamps hold back pip as long as nothing changed: the second start needs no network.
 $(VENV)/run.stamp: requirements.txt | $(VENV)/bin/pip
-	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@echo "Installing what ConsulOps runs on ..."
+	@$(PY) -m pip install -qq --disable-pip-version-check -r requirements.txt
 	@touch $@
 
 $(VENV)/test.stamp: requirements.txt requirements-dev.txt | $(VENV)/bin/pip
-	@$(PY) -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@echo "Installing what the tests need ..."
+	@$(PY) -m pip install -qq --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
 $(VENV)/bin/pip:
