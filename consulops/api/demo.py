@@ -83,19 +83,19 @@ class Demo:
         return list(json.loads(self._names.read_text(encoding="utf-8")))
 
     def _show(self, addresses: dict[str, str]) -> None:
-        """Makes the clusters, and at first a way to see an alert delivered; moves them later."""
-        ours = self._our_names()
+        """Moves our clusters; when there are none, makes them, and a way to see an alert sent."""
         actor = Actor.named(ACTOR)
         with transaction.atomic():
             present = set(Cluster.objects.values_list("name", flat=True))
-            for name, address in addresses.items():
-                # One that was deleted by hand stays deleted.
-                if name in present if ours else name not in present:
-                    save_cluster(actor, name, {"address": address, "datacenter": name})
+            ours = present.intersection(self._our_names())
+            # One of two that was deleted by hand stays deleted.
+            names = ours or addresses.keys() - present
+            for name in sorted(names & addresses.keys()):
+                values = {"address": addresses[name]}
+                save_cluster(actor, name, values if ours else {**values, "datacenter": name})
             if not ours:
                 _tell_of_everything(actor)
-        if not ours:
-            self._names.write_text(json.dumps(sorted(addresses)), encoding="utf-8")
+                self._names.write_text(json.dumps(sorted(names)), encoding="utf-8")
 
 
 def _tell_of_everything(actor: Actor) -> None:
