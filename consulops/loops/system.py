@@ -17,7 +17,7 @@ import django
 import psutil
 from django.conf import settings
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from django_q.models import Failure, OrmQ
 
@@ -39,7 +39,7 @@ class LoopRow:
     key: str
     state: Status
     word: str
-    lease: Lease | None
+    lease: Lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +96,20 @@ def loops() -> list[LoopRow]:
     leases = {lease.key: lease for lease in Lease.objects.all()}
     desired = set(registry.desired_keys())
     now = timezone.now()
-    rows = [_loop_row(key, leases.get(key), key in desired, now) for key in desired | set(leases)]
+    rows = [
+        _loop_row(leases.get(key) or Lease(key=key), key in desired, now)
+        for key in desired | set(leases)
+    ]
     shown = [row for row in rows if row.key in desired or row.state is not Status.NONE]
     return sorted(shown, key=lambda row: (row.state is Status.PASSING, row.key))
 
 
-def _loop_row(key: str, lease: Lease | None, desired: bool, now: datetime) -> LoopRow:
-    runs = lease is not None and bool(lease.owner) and lease.expires_at > now
-    if runs:
-        return LoopRow(key, Status.PASSING, "Runs", lease)
+def _loop_row(lease: Lease, desired: bool, now: datetime) -> LoopRow:
+    if lease.owner and lease.expires_at > now:
+        return LoopRow(lease.key, Status.PASSING, "Runs", lease)
     if desired:
-        return LoopRow(key, Status.CRITICAL, "Nobody runs it", lease)
-    return LoopRow(key, Status.NONE, "Not wanted", lease)
+        return LoopRow(lease.key, Status.CRITICAL, "Nobody runs it", lease)
+    return LoopRow(lease.key, Status.NONE, "Not wanted", lease)
 
 
 def queues() -> list[QueueRow]:
@@ -126,8 +128,13 @@ def failures() -> list[Failure]:
     return list(Failure.objects.order_by("-stopped")[:FAILURES_SHOWN])
 
 
-def clusters() -> QuerySet[Cluster]:
-    return Cluster.objects.select_related("state").order_by("name")
+def clusters() -> list[dict[str, object]]:
+    """When each cluster last told us something; one that was never asked has no state yet."""
+    state = ("answered_at", "event_at", "error", "error_at")
+    rows = Cluster.objects.order_by("name").values(
+        "pk", "name", **{name: F(f"state__{name}") for name in state}
+    )
+    return [dict(row) for row in rows]
 
 
 def facts() -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django_q.models import OrmQ, Task
 
+from consulops.clusters.models import Cluster
 from consulops.loops import registry
 from consulops.loops.models import Lease, Supervisor, Worker
 from tests.loops.test_supervisor import Witness
@@ -35,6 +36,7 @@ def test_needs_a_signed_in_person(stranger: Client) -> None:
 
 
 def test_says_loudly_that_nobody_runs_the_loops(as_viewer: Client) -> None:
+    Cluster.objects.create(name="never-asked", address="http://127.0.0.1:1")
     text = text_of(as_viewer)
     assert text.count("Nobody runs it") == 2
     assert "No supervisor is alive" in text
