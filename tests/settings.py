@@ -12,6 +12,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+import psycopg
+from psycopg import sql
+
 from consulops.core.embedded_postgres import Server
 
 for name in [name for name in os.environ if name.startswith(("CONSUL_HTTP", "CONSULOPS_"))]:
@@ -30,6 +33,11 @@ if not _HANDS_OUT:
     _SERVER.start()
     atexit.register(_SERVER.stop)
     os.environ["DATABASE_URL"] = _SERVER.url
+    with psycopg.connect(_SERVER.url, autocommit=True) as link:
+        # A crash of the machine may cost the tests their data: nothing has to wait for the disk.
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            link.execute(sql.SQL("ALTER SYSTEM SET {} = off").format(sql.Identifier(setting)))
+        link.execute("SELECT pg_reload_conf()")
 
 from consulops.settings import *  # noqa: E402, F403 - Django's way to build on other settings
 
