@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from consulops.alerts.models import WAITING, Attempt, Delivery, DeliveryState
@@ -34,6 +34,17 @@ SELECT due.* FROM notifiers_notifier AS notifier CROSS JOIN LATERAL (
           AND before.state IN ('queued', 'retrying'))
     ORDER BY one.id LIMIT %(limit)s
 ) AS due WHERE notifier.enabled
+"""
+
+_CHANGED = ("state", "attempt_count", "finished_at", "next_attempt_at", "error")
+_WRITE = """
+UPDATE alerts_delivery AS one
+SET (state, attempt_count, finished_at, next_attempt_at, error)
+  = (new.state, new.attempt_count, new.finished_at, new.next_attempt_at, new.error)
+FROM unnest(
+    %s::bigint[], %s::text[], %s::int[], %s::timestamptz[], %s::timestamptz[], %s::text[])
+    AS new (id, state, attempt_count, finished_at, next_attempt_at, error)
+WHERE one.id = new.id
 """
 
 
@@ -82,11 +93,7 @@ def stamp(results: Sequence[Result], fence: Callable[[], None]) -> None:
         Attempt.objects.bulk_create(_attempt(result) for result in results)
         for result in results:
             _apply(result, now)
-        Delivery.objects.bulk_update(
-            [result.delivery for result in results],
-            ("state", "attempt_count", "finished_at", "next_attempt_at", "error"),
-            batch_size=500,
-        )
+        _write([result.delivery for result in results])
         _mark_notifiers(results, now)
         publish("deliveries", "notifiers")
 
@@ -113,6 +120,13 @@ def _apply(result: Result, now: datetime) -> None:
         delivery.state, delivery.finished_at = DeliveryState.FAILED, now
     else:
         delivery.state, delivery.next_attempt_at = DeliveryState.RETRYING, again
+
+
+def _write(deliveries: Sequence[Delivery]) -> None:
+    """Saves what an attempt changes; in a burst Django's bulk_update takes ten times as long."""
+    columns = [[getattr(one, name) for one in deliveries] for name in ("pk", *_CHANGED)]
+    with connection.cursor() as cursor:
+        cursor.execute(_WRITE, columns)
 
 
 def _mark_notifiers(results: Sequence[Result], now: datetime) -> None:

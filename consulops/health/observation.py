@@ -53,7 +53,7 @@ def key_of(entry: Mapping[str, Any]) -> Key:
     """The identity of a check within its cluster. Raises BadEntry."""
     node, check_id = entry.get("Node"), entry.get("CheckID")
     if not (isinstance(node, str) and isinstance(check_id, str) and node and check_id):
-        raise BadEntry("an entry of the health listing has no Node or no CheckID")
+        raise BadEntry("An entry of the health listing has no Node or no CheckID.")
     return short(node), short(check_id)
 
 
@@ -61,7 +61,7 @@ def index_of(entry: Mapping[str, Any]) -> int:
     """The entry's ModifyIndex. Raises BadEntry."""
     index = entry.get("ModifyIndex")
     if not isinstance(index, int):
-        raise BadEntry("an entry of the health listing has no ModifyIndex")
+        raise BadEntry("An entry of the health listing has no ModifyIndex.")
     return index
 
 

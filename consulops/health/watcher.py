@@ -80,25 +80,25 @@ class CheckWatcher:
         listing = self._listing(answer.value)
         stored = await self.context.database(services.known_checks, self.cluster.pk)
         self.picture = Picture(stored)
-        known = len(self.picture)
+        if not listing and len(self.picture):
+            raise self._no_checks()
         await self._take(listing, in_order=False, watched=False)
-        gone = self.picture.absent(listing)
-        if listing or not known:
-            await self._record([], gone, watched=False)
+        await self._record([], self.picture.absent(listing), watched=False)
         await self._alive()
 
     async def _follow(self, status: Status, *, sign_of_life: bool = False) -> None:
         """The fast road of one failing state."""
         async with self._watch(f"/v1/health/state/{status.value}", FAILING_WAIT_S) as updates:
             async for update in updates:
-                if sign_of_life:
-                    await self._alive()
                 if update.reset:
                     await self._catch_up()
                 elif update.changed:
                     listing = self._listing(update.value)
                     await self._take(listing)
                     await self._settle(self.picture.left(status, listing), update.index)
+                # Last: what has failed is told first.
+                if sign_of_life:
+                    await self._alive()
 
     async def _settle(self, keys: Iterable[Key], index: int) -> None:
         """What became of checks that left a failing state: asks their nodes at once."""
@@ -117,7 +117,9 @@ class CheckWatcher:
                 began = time.monotonic()
                 if update.reset:
                     await self._catch_up()
-                elif update.changed:
+                else:
+                    # Also when nothing is new: a token that lost rights shortens the list and
+                    # leaves its index alone.
                     await self._take_whole(update)
                 pace = WHOLE_PACE * (time.monotonic() - began)
                 await asyncio.sleep(min(max(pace, WHOLE_PACE_MIN_S), WHOLE_PACE_MAX_S))
@@ -133,10 +135,7 @@ class CheckWatcher:
         answer = await self._read(WHOLE, "consistent")
         vouched = self._listing(answer.value)
         if not vouched:
-            raise self._bad_answer(
-                "The list of checks is empty, though every server has a check of its own.",
-                "See whether the token still has node:read and service:read.",
-            )
+            raise self._no_checks()
         if answer.index >= update.index:
             await self._take(vouched)
             await self._record([], absent & self.picture.absent(vouched))
@@ -161,7 +160,7 @@ class CheckWatcher:
         try:
             news = self.picture.news(listing, in_order=in_order)
         except BadEntry as error:
-            raise self._bad_answer(f"{str(error).capitalize()}.", _PROXY) from error
+            raise self._bad_answer(str(error), _PROXY) from error
         await self._record(news, (), watched=watched)
 
     async def _record(
@@ -197,6 +196,12 @@ class CheckWatcher:
         if isinstance(value, list) and all(isinstance(entry, dict) for entry in value):
             return value
         raise self._bad_answer("The answer is no list of checks.", _PROXY)
+
+    def _no_checks(self) -> BadAnswer:
+        return self._bad_answer(
+            "The list of checks is empty, though every server has a check of its own.",
+            "See whether the token still has node:read and service:read.",
+        )
 
     def _bad_answer(self, text: str, advice: str) -> BadAnswer:
         return BadAnswer(

@@ -1,0 +1,79 @@
+"""From a failing check in Consul to its row in an open browser page."""
+
+from __future__ import annotations
+
+import random
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests import chromium
+from tests.bench.row import Broken, Measured, Row
+from tests.bench.world import World
+
+# Longer than the second in which an open page fetches a part only once.
+PAUSE_MS = (1500, 2500)
+WAIT_MS = 15_000
+
+# The page's own observer notes when the row first shows what is waited for.
+_OBSERVE = """
+([word, status]) => {
+  window.seenAt = 0;
+  const name = new RegExp(`\\\\b${word}\\\\b`);
+  const look = () => {
+    const row = [...document.querySelectorAll("tbody tr")].find((one) => name.test(one.textContent));
+    const shown = row ? row.textContent.toLowerCase().includes(status) : status === "absent";
+    if (shown && !window.seenAt) window.seenAt = Date.now();
+  };
+  window.observer?.disconnect();
+  window.observer = new MutationObserver(look);
+  window.observer.observe(document.body, { childList: true, subtree: true, characterData: true });
+}
+"""
+
+
+def measure(world: World, trials: int) -> Measured:
+    """How long until the row has changed, in milliseconds."""
+    path = chromium.find()
+    if path is None:
+        raise Broken("there is no Chromium to measure with")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        try:
+            page = _signed_in(browser.new_page(), world)
+            return Measured([_one(page, world, number) for number in range(trials)])
+        finally:
+            browser.close()
+
+
+def _signed_in(page: Page, world: World) -> Page:
+    page.goto(f"{world.url}/login/?next=/checks/")
+    page.get_by_label("Username").fill("admin")
+    page.locator("input[type=password]").fill(world.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/checks/")
+    page.wait_for_selector("#live-mark[data-state=live]")
+    return page
+
+
+def _one(page: Page, world: World, number: int) -> float:
+    check = world.checks[number * 41 % len(world.checks)]
+    word = check[1].removeprefix("check-")
+    page.wait_for_timeout(random.uniform(*PAUSE_MS))
+    page.evaluate(_OBSERVE, [word, "critical"])
+    before = world.set([check], "critical")
+    seen = page.wait_for_function("window.seenAt", timeout=WAIT_MS).json_value()
+    page.wait_for_timeout(random.uniform(*PAUSE_MS))
+    world.recover([check])
+    world.receiver.rest()
+    return float(seen) - before * 1000
+
+
+ROW = Row(
+    name="page-5000",
+    what="a check fails → its row in an open page, 5,000 checks",
+    unit="ms",
+    checks=5000,
+    trials=30,
+    measure=measure,
+    median=250,
+)

@@ -1,0 +1,140 @@
+"""The running product with a real Consul, its own database and a receiver, seen from outside."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psutil
+import psycopg
+
+from consulops.core import embedded_postgres
+from consulops.lab.cluster import LocalCluster
+from tests.bench.receiver import Arrival, Receiver
+from tests.product import READY, Product, manage
+
+CLUSTER = "dc1"
+PATIENCE_S = 60.0
+
+Check = tuple[str, str]
+
+
+class World:
+    """`manage.py up` over an empty data folder, and so many registered checks; a context manager.
+
+    One route sends every change of every check to the receiver, at once.
+    """
+
+    def __init__(self, consul: Path, checks: int) -> None:
+        self.checks: list[Check] = []
+        self.password = secrets.token_urlsafe(12)
+        self._binary = consul
+        self._count = checks
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with self._stack:
+            self._start()
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def _start(self) -> None:
+        enter = self._stack.enter_context
+        self.data = Path(tempfile.mkdtemp(prefix="consulops-bench-"))
+        self._stack.callback(shutil.rmtree, self.data, ignore_errors=True)
+        # The database's own account must be able to pass.
+        self.data.chmod(0o755)
+        self.consul = enter(LocalCluster(self._binary))
+        self.checks = self.consul.register_many(self._count)
+        self.receiver = enter(Receiver())
+        url = enter(embedded_postgres.running(self.data))
+        self._configure()
+        password = {"CONSULOPS_ADMIN_PASSWORD": self.password}
+        self.product = enter(Product(self.data, "--no-demo", **password))
+        self.product.wait_for(READY)
+        self.link: psycopg.Connection[tuple[Any, ...]] = enter(
+            psycopg.connect(url, autocommit=True)
+        )
+        # Consul's server has a check of its own.
+        self.wait(lambda: self.number("SELECT count(*) FROM health_check") == self._count + 1)
+
+    def _configure(self) -> None:
+        document = {
+            "clusters": [{"name": CLUSTER, "address": self.consul.address}],
+            "notifiers": [
+                {"name": "hook", "kind": "webhook", "config": {"url": self.receiver.url}}
+            ],
+            "routes": [{"name": "everything", "wait_s": 0, "notifiers": ["hook"]}],
+        }
+        file = self.data / "bench.yaml"
+        # JSON is YAML.
+        file.write_text(json.dumps(document), encoding="utf-8")
+        done = manage(self.data, "apply", str(file))
+        if done.returncode:
+            raise RuntimeError(f"apply failed: {done.stdout}{done.stderr}")
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.product.port}"
+
+    def number(self, statement: str, *parameters: object) -> int:
+        """The single number that a query of the product's database gives."""
+        row = self.link.execute(statement, parameters).fetchone()
+        return int(row[0]) if row else 0
+
+    def wait(self, condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
+        """Looks every 10 ms until the condition holds. Raises TimeoutError."""
+        end = time.monotonic() + timeout_s
+        while not condition():
+            if time.monotonic() > end:
+                raise TimeoutError(f"it did not happen in {timeout_s:g} s")
+            time.sleep(0.01)
+
+    def set(self, checks: Sequence[Check], status: str) -> float:
+        """Gives checks a status in Consul; the wall clock just before."""
+        before = time.time()
+        self.consul.set_catalog_checks(checks, status, f"it is {status}")
+        return before
+
+    def arrivals(self, checks: Sequence[Check]) -> list[Arrival]:
+        """Waits until a message about each of these checks has come; all that came meanwhile."""
+        missing, found = set(checks), []
+        while missing:
+            found.append(self.receiver.next())
+            missing.discard(found[-1].check)
+        return found
+
+    def recover(self, checks: Sequence[Check]) -> None:
+        """Makes failing checks pass again and waits until that was told and written down."""
+        self.set(checks, "passing")
+        self.arrivals(checks)
+        self.wait(lambda: not self.waiting())
+
+    def waiting(self) -> int:
+        """How many messages are not sent yet, or not yet known to be."""
+        return self.number(
+            "SELECT count(*) FROM alerts_delivery WHERE state IN ('queued', 'retrying')"
+        )
+
+    def postgres(self) -> list[psutil.Process]:
+        """The processes of the embedded database."""
+        main = int((self.data / "postgres" / "postmaster.pid").read_text().split("\n", 1)[0])
+        server = psutil.Process(main)
+        keeper = server.parent()
+        return [*([keeper] if keeper else []), server, *server.children(recursive=True)]
