@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
-from collections.abc import Callable
 from datetime import timedelta
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 from django.utils import timezone
 
@@ -17,19 +15,7 @@ from consulops.loops.bells import Bells
 from consulops.loops.context import Context
 from consulops.loops.database import DatabaseThread
 from consulops.loops.models import Lease
-
-T = TypeVar("T")
-WAIT_S = 20.0
-
-
-def eventually(look: Callable[[], T], timeout_s: float = WAIT_S) -> T:
-    """What `look` returns once it is true; looks again and again until then."""
-    end = time.monotonic() + timeout_s
-    while not (found := look()):
-        if time.monotonic() > end:
-            raise AssertionError(f"still {found!r} after {timeout_s:g} s")
-        time.sleep(0.02)
-    return found
+from tests.waiting import WAIT_S
 
 
 class RunningLoop:

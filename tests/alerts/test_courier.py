@@ -25,8 +25,9 @@ from tests.alerts.factories import (
     observation,
     see,
 )
-from tests.looping import RunningLoop, eventually
+from tests.looping import RunningLoop
 from tests.receivers import Answer, Request, WebhookReceiver
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

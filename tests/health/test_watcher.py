@@ -13,7 +13,8 @@ from consulops.clusters.services import save_cluster
 from consulops.health.models import Check, Node, Service, Transition
 from consulops.lab.cluster import LocalCluster
 from consulops.lab.registrations import ttl_check
-from tests.looping import RunningLoop, eventually
+from tests.looping import RunningLoop
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.consul]
 

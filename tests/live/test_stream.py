@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from consulops.live.services import publish
 from consulops.live.views import STREAMS_OF_A_PERSON
 from tests.live.server import APPLICATION, Stream, Web, cookie_of, running
 from tests.people import make_user
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -29,14 +28,6 @@ def connections() -> list[str]:
             "SELECT query FROM pg_stat_activity WHERE application_name = %s", [APPLICATION]
         )
         return [query for (query,) in cursor.fetchall()]
-
-
-def eventually(condition: Callable[[], bool], within_s: float = 15) -> None:
-    """Asks again until it is so; for what the other process does without telling us."""
-    end = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < end, "it did not come true in time"
-        time.sleep(0.05)
 
 
 def opened(stack: ExitStack, web: Web, cookie: str, topics: str = "checks") -> Stream:

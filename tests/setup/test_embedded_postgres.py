@@ -15,7 +15,8 @@ import psycopg
 import pytest
 
 from consulops.core.embedded_postgres import CannotStart, Server, running
-from tests.setup.product import ROOT, eventually
+from tests.product import ROOT
+from tests.waiting import eventually
 
 USE_IT = """
 import sys

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from consulops import keys
-from tests.setup.product import ROOT
+from tests.product import ROOT
 
 
 @pytest.mark.parametrize("make", [keys.secret_key, keys.encryption_keys])

@@ -8,12 +8,14 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.setup.product import READY, Product, all_gone, eventually, free_port, manage
+from tests.product import READY, Product, all_gone, free_port, manage
+from tests.waiting import eventually
 
 pytestmark = [pytest.mark.product, pytest.mark.consul]
 
@@ -97,7 +99,7 @@ def restarts_what_dies(product: Product) -> None:
         victim.kill()
         assert all_gone(family, 10) == []
         product.wait_for(rf"exited: {name} \(terminated by SIGKILL")
-        eventually(lambda old=victim.pid, name=name: _is_new(product, name, old))
+        eventually(partial(_is_new, product, name, victim.pid))
         eventually(product.ready)
 
 

@@ -10,14 +10,13 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import psutil
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = Path(__file__).resolve().parent.parent
 READY = r"^ConsulOps is ready at (http://\S+)$"
 
 
@@ -141,15 +140,6 @@ def _label(process: psutil.Process) -> str:
         return words[-1] if "work" in words else ""
     except psutil.Error:
         return ""
-
-
-def eventually(condition: Any, timeout_s: float = 30) -> Any:
-    """The first true answer; what it waits for happens in other processes and rings no bell."""
-    deadline = time.monotonic() + timeout_s
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
-    return answer
 
 
 def all_gone(processes: list[psutil.Process], timeout_s: float) -> list[str]:
