@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from django.urls import include, path
 
+from consulops.clusters.overview_views import overview
+
 urlpatterns = [
+    path("", overview, name="overview"),
     path("", include("consulops.accounts.urls")),
     path("", include("consulops.clusters.urls")),
     path("", include("consulops.live.urls")),

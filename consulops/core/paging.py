@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -12,13 +13,14 @@ from django.core.exceptions import ValidationError
 from django.db.models import Field, Model, Q, QuerySet
 
 Row = TypeVar("Row", bound=Model)
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[Row]):
+class Page(Generic[Item]):
     """Some rows; `following` is the `?after=` of the next page, empty at the end."""
 
-    rows: list[Row]
+    rows: list[Item]
     following: str
     is_first: bool
 
@@ -37,6 +39,23 @@ def page(
     more = len(found) > size
     found = found[:size]
     return Page(found, _write(found[-1], order) if more else "", is_first=key is None)
+
+
+def page_of(
+    items: Sequence[Item], key: Callable[[Item], tuple[Any, ...]], after: str = "", size: int = 100
+) -> Page[Item]:
+    """The same for rows that were put together in memory and are sorted by this key."""
+    known = _decode(after)
+    start = 0
+    if known is not None:
+        try:
+            start = bisect_right(items, tuple(known), key=key)
+        except TypeError:  # a key of another list
+            known = None
+    found = list(items[start : start + size])
+    more = len(items) > start + size
+    following = _encode(list(key(found[-1]))) if more else ""
+    return Page(found, following, is_first=known is None)
 
 
 def _beyond(order: tuple[str, ...], key: list[Any]) -> Q:
@@ -61,20 +80,30 @@ def _fields(model: type[Model], order: tuple[str, ...]) -> list[Field[Any, Any]]
 
 
 def _write(row: Model, order: tuple[str, ...]) -> str:
-    values = [field.value_to_string(row) for field in _fields(type(row), order)]
-    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+    return _encode([field.value_to_string(row) for field in _fields(type(row), order)])
 
 
 def _read(model: type[Model], order: tuple[str, ...], text: str) -> list[Any] | None:
-    if not text:
+    values = _decode(text)
+    if values is None or len(values) != len(order):
         return None
     try:
-        values = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        if not isinstance(values, list) or len(values) != len(order):
-            return None
         return [
             field.to_python(str(value))
             for field, value in zip(_fields(model, order), values, strict=True)
         ]
-    except (ValueError, binascii.Error, ValidationError):
+    except (ValueError, ValidationError):
         return None
+
+
+def _encode(values: list[Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(values).encode()).decode().rstrip("=")
+
+
+def _decode(text: str) -> list[Any] | None:
+    """What `_encode` was given; None for anything else."""
+    try:
+        values = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+    except (ValueError, RecursionError):
+        return None
+    return values if isinstance(values, list) else None

@@ -11,7 +11,7 @@ from django.db.models import Q
 from consulops.clusters.models import Cluster
 from consulops.core.status import Status
 from consulops.health.hours import COUNTED, Share
-from consulops.health.querysets import CheckQuerySet
+from consulops.health.querysets import CheckQuerySet, TransitionQuerySet
 
 
 class Node(models.Model):
@@ -97,6 +97,8 @@ class Transition(models.Model):
     modify_index = models.BigIntegerField(default=0)
     # False when it was found by comparing with the database after nobody had watched.
     watched = models.BooleanField(default=True)
+
+    objects = TransitionQuerySet.as_manager()
 
     class Meta:
         indexes = (

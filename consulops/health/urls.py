@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from consulops.health.views import checks, groups
 
 app_name = "health"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("checks/", checks.checks, name="checks"),
+    path("checks/<int:pk>/", checks.check, name="check"),
+    path("services/", groups.services, name="services"),
+    path("service/", groups.service, name="service"),
+    path("nodes/", groups.nodes, name="nodes"),
+    path("node/", groups.node, name="node"),
+]

@@ -94,7 +94,7 @@ def test_the_bar_says_in_words_what_its_colours_say() -> None:
     html = render("{% bar hours %}", hours=hours)
     assert 'role="img"' in html
     assert 'aria-label="Last 2 hours: critical in 1, passing in 1"' in html
-    assert 'title="13:00\N{EN DASH}14:00 critical 6 min"' in html
+    assert 'title="13:00\N{EN DASH}14:00 UTC critical 6 min"' in html
 
 
 def test_a_query_is_changed_in_part_and_begins_at_the_first_page() -> None:
