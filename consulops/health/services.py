@@ -159,7 +159,14 @@ def _let_go(where: Recording, keys: Iterable[Key], now: datetime) -> list[Transi
         previous, check.status = check.status, Status.GONE
         check.rank, check.since, check.output = LOOKS[Status.GONE].rank, now, ""
         transitions.append(_transition(where, check, previous, now))
-    Check.objects.bulk_update(checks, (*_STATUS, "output"), batch_size=_CHUNK)
+    # All of these rows exist. For hundreds of them bulk_update costs ten times as much.
+    Check.objects.bulk_create(
+        checks,
+        update_conflicts=True,
+        unique_fields=("pk",),
+        update_fields=(*_STATUS, "output"),
+        batch_size=_CHUNK,
+    )
     return transitions
 
 
