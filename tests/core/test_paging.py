@@ -17,23 +17,24 @@ NOW = datetime(2026, 3, 4, 12, 0, tzinfo=UTC)
 def names(order: tuple[str, ...], size: int) -> list[list[str]]:
     """The user names of each page, read one after another."""
     pages, after = [], ""
-    while True:
+    for _ in range(User.objects.count() + 1):
         found = page(User.objects.all(), order, after, size)
         assert found.is_first == (after == "")
         pages.append([user.username for user in found.rows])
         after = found.following
         if not after:
-            return pages
+            break
+    return pages
 
 
 @pytest.fixture
 def people(db: None) -> None:
-    """Seven people, of whom some share a role and a day, so that later columns decide."""
+    """Seven people; some share a role and a day, and no column orders them as another does."""
     User.objects.bulk_create(
         User(
             username=f"u{number}",
             role=["viewer", "operator"][number % 2],
-            date_joined=NOW + timedelta(days=number // 3, microseconds=1),
+            date_joined=NOW + timedelta(days=number * 5 % 7 // 2, microseconds=1),
         )
         for number in range(7)
     )
