@@ -57,7 +57,8 @@ def make_alert(cluster: Cluster, status: Status, resolved: bool = False) -> None
 
 
 def page(client: Client, address: str = "/style/", **headers: str) -> str:
-    return client.get(address, headers=headers).content.decode()
+    """The page's text, each run of white space as one blank."""
+    return " ".join(client.get(address, headers=headers).content.decode().split())
 
 
 def test_counts_stand_in_the_menu_the_title_and_the_icon(as_viewer: Client) -> None:
