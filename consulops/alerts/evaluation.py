@@ -35,6 +35,7 @@ class Table:
 
     @classmethod
     def load(cls) -> Table:
+        """The routes that are switched on, with their notifiers that are; in two queries."""
         routes = list(Route.objects.filter(enabled=True).order_by("position", "id"))
         notifiers: defaultdict[int, list[Notifier]] = defaultdict(list)
         links = Route.notifiers.through.objects.filter(
@@ -83,7 +84,7 @@ def evaluate(alerts: Sequence[Alert], now: datetime, *, fresh: bool = False) -> 
     known = {} if fresh else _known_notices(alerts)
     batch = Batch(now, _in_maintenance(alerts), _group_starts(known.values()))
     for alert in alerts:
-        reasons = table.mismatches(_subject(alert))
+        reasons = table.mismatches(subject_of(alert))
         for route in table.routes:
             notice = known.get((alert.pk, route.pk))
             if reasons[route.pk] and notice is None:
@@ -169,7 +170,8 @@ def _acknowledged_by(alert: Alert) -> str:
     return alert.acknowledged_by.username if alert.acknowledged_by else "somebody"
 
 
-def _subject(alert: Alert) -> Subject:
+def subject_of(alert: Alert) -> Subject:
+    """What the matchers of routes look at."""
     check = alert.check_ref
     return Subject(
         cluster=alert.cluster.name,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from consulops.alerts.querysets import AlertQuerySet
 from consulops.clusters.models import Cluster
 from consulops.core.status import Status
 from consulops.health.models import Check
@@ -62,6 +64,8 @@ class Alert(models.Model):
     )
     comment = models.TextField(blank=True, default="")
 
+    objects = AlertQuerySet.as_manager()
+
     class Meta:
         constraints = (
             models.UniqueConstraint(
@@ -81,6 +85,11 @@ class Alert(models.Model):
 
     def __str__(self) -> str:
         return f"alert {self.pk}"
+
+    @property
+    def lasted(self) -> timedelta | None:
+        """How long it was open; None while it is."""
+        return self.resolved_at - self.opened_at if self.resolved_at else None
 
 
 class Notice(models.Model):

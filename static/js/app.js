@@ -115,7 +115,11 @@
     $("#toasts")?.append(note);
     note.addEventListener("click", () => note.remove());
   }
-  setTimeout(() => all(".toast-note[role=status]").forEach((note) => note.remove()), 8000);
+  function fade() {
+    const notes = all(".toast-note[role=status]");
+    setTimeout(() => notes.forEach((note) => note.remove()), 8000);
+  }
+  body.addEventListener("htmx:oobAfterSwap", fade);
 
   // ---- what the frame's fragment says: title, favicon, counts
   let said = null;
@@ -153,7 +157,11 @@
       try { localStorage.setItem("theme", root.dataset.bsTheme); } catch { /* storage may be forbidden */ }
     }
   });
-  document.addEventListener("change", (event) => event.target.closest("form[data-filters]")?.requestSubmit());
+  document.addEventListener("change", (event) => {
+    const { target } = event;
+    target.closest("form[data-filters]")?.requestSubmit();
+    if (target.dataset.tick) for (const box of all(`input[name="${target.dataset.tick}"]`)) box.checked = target.checked;
+  });
 
   // ---- keys
   const places = { o: 0, s: 1, n: 2, k: 3, a: 4 };
@@ -175,5 +183,6 @@
 
   tellTimes();
   tellFrame();
+  fade();
   $(".form [role=alert]")?.focus();
 })();

@@ -1,0 +1,88 @@
+"""Who was told of an alert, or why nobody was, in a few words. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from consulops.alerts.models import Alert, Delivery, Notice
+from consulops.alerts.pipeline import Outcome
+
+NO_ROUTE = "no route means it"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A notifier and how far the last message to it has come."""
+
+    name: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Who got a message; or, when nobody did, why."""
+
+    recipients: tuple[Recipient, ...] = ()
+    why: str = ""
+    # A message may still be made, after a wait.
+    is_waiting: bool = False
+    # Nobody will be told unless an admin changes a route.
+    is_loud: bool = False
+
+
+def told(notices: Sequence[Notice], recipients: Sequence[Recipient], is_open: bool) -> Told:
+    """The summary of one alert, from the notices of its routes and the messages about it."""
+    if recipients:
+        return Told(tuple(recipients))
+    meant = [notice for notice in notices if stopped_at(notice) != "match"]
+    if not meant:
+        return Told(why=NO_ROUTE, is_loud=is_open)
+    held = [notice for notice in meant if outcome(notice) == Outcome.HELD]
+    if held:
+        return Told(why=reason(held[0]), is_waiting=True)
+    stopped = [notice for notice in meant if outcome(notice) == Outcome.STOPPED]
+    if stopped:
+        return Told(why=reason(stopped[0]))
+    return Told(why=f"{meant[0].route_name} tells nobody", is_loud=is_open)
+
+
+def outcome(notice: Notice) -> str:
+    """How the last look at the alert ended."""
+    return str(notice.verdicts[-1]["outcome"]) if notice.verdicts else Outcome.HELD
+
+
+def reason(notice: Notice) -> str:
+    """Why it ended so."""
+    return str(notice.verdicts[-1]["reason"]) if notice.verdicts else "nothing is decided yet"
+
+
+def stopped_at(notice: Notice) -> str:
+    """The stage that stopped it, empty when none did."""
+    return str(notice.verdicts[-1]["stage"]) if outcome(notice) == Outcome.STOPPED else ""
+
+
+def summaries(alerts: Sequence[Alert]) -> dict[int, Told]:
+    """The summary of each of these alerts, by its key, in two queries."""
+    notices: dict[int, list[Notice]] = {alert.pk: [] for alert in alerts}
+    recipients: dict[int, list[Recipient]] = {alert.pk: [] for alert in alerts}
+    known = Notice.objects.filter(alert__in=notices, route__enabled=True)
+    for notice in known.order_by("route__position", "route_id"):
+        notices[notice.alert_id].append(notice)
+    for pk, name, state in last_messages(list(notices)):
+        recipients[pk].append(Recipient(name, state))
+    return {
+        alert.pk: told(notices[alert.pk], recipients[alert.pk], alert.resolved_at is None)
+        for alert in alerts
+    }
+
+
+def last_messages(alerts: Sequence[int]) -> list[tuple[int, str, str]]:
+    """For each alert and notifier the state of the last message: alert, notifier's name, state."""
+    links = Delivery.alerts.through.objects.filter(alert__in=alerts)
+    rows = (
+        links.order_by("alert_id", "delivery__notifier_name", "-delivery_id")
+        .distinct("alert_id", "delivery__notifier_name")
+        .values_list("alert_id", "delivery__notifier_name", "delivery__state")
+    )
+    return list(rows)
