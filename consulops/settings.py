@@ -105,7 +105,14 @@ _CORE = {"dbname", "user", "password", "host", "port"}
 def _database() -> dict[str, Any]:
     # Without a URL manage.py starts the embedded server and sets it, for commands that need one.
     parts = conninfo_to_dict(ENV.text("DATABASE_URL") or "dbname=consulops")
-    options: dict[str, Any] = {key: value for key, value in parts.items() if key not in _CORE}
+    # A link that died silently is noticed within half a minute; no effect on a local socket.
+    options: dict[str, Any] = {
+        "keepalives_idle": 15,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+    }
+    options |= {key: value for key, value in parts.items() if key not in _CORE}
     if PROCESS == "web":
         # One process, many short requests. The workers fork, and a pool's threads do not survive.
         options["pool"] = {"min_size": 1, "max_size": 10, "timeout": 10}
