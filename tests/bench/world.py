@@ -20,6 +20,7 @@ from consulops.core import embedded_postgres
 from consulops.lab.cluster import LocalCluster
 from tests.bench.receiver import Arrival, Receiver
 from tests.product import READY, Product, manage
+from tests.waiting import eventually
 
 CLUSTER = "dc1"
 PATIENCE_S = 60.0
@@ -98,13 +99,9 @@ class World:
         row = self.link.execute(statement, parameters).fetchone()
         return int(row[0]) if row else 0
 
-    def wait(self, condition: Callable[[], bool], timeout_s: float = PATIENCE_S) -> None:
-        """Looks every 10 ms until the condition holds. Raises TimeoutError."""
-        end = time.monotonic() + timeout_s
-        while not condition():
-            if time.monotonic() > end:
-                raise TimeoutError(f"it did not happen in {timeout_s:g} s")
-            time.sleep(0.01)
+    def wait(self, condition: Callable[[], bool]) -> None:
+        """Looks again and again until the condition holds. Raises AssertionError."""
+        eventually(condition, PATIENCE_S)
 
     def set(self, checks: Sequence[Check], status: str) -> float:
         """Gives checks a status in Consul; the wall clock just before."""
@@ -122,6 +119,7 @@ class World:
 
     def recover(self, checks: Sequence[Check]) -> None:
         """Makes failing checks pass again and waits until that was told and written down."""
+        self.receiver.rest()
         self.set(checks, "passing")
         self.arrivals(checks)
         self.wait(lambda: not self.waiting())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from psycopg.conninfo import make_conninfo
 
 from consulops.core import postgres
@@ -22,13 +24,10 @@ def hook() -> Iterator[WebhookReceiver]:
 @pytest.fixture
 def watch(transactional_db: None, tmp_path: Path) -> Iterator[Callable[[], Worker]]:
     """Starts `manage.py work watch` on the test's database; it is stopped with the test."""
-    started: list[Worker] = []
+    with ExitStack() as started:
 
-    def start() -> Worker:
-        url = make_conninfo(**postgres.listen_parameters())
-        started.append(Worker(url, tmp_path / "watch.log"))
-        return started[-1]
+        def start() -> Worker:
+            url = make_conninfo(**postgres.listen_parameters())
+            return started.enter_context(Worker(url, settings.DATA, tmp_path / "watch.log"))
 
-    yield start
-    for worker in started:
-        worker.stop()
+        yield start

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections import defaultdict
 from collections.abc import Callable
 
 import pytest
@@ -14,8 +13,9 @@ from consulops.health.models import Check, Transition
 from consulops.lab.cluster import LocalCluster
 from consulops.loops.models import Lease
 from tests.alerts.factories import make_cluster, make_notifier, make_route
+from tests.chaos.hooks import hold_back_after, keys_by_check
 from tests.chaos.worker import Worker
-from tests.receivers import Answer, Request, WebhookReceiver
+from tests.receivers import Answer, WebhookReceiver
 from tests.waiting import eventually
 
 pytestmark = [pytest.mark.consul, pytest.mark.product, pytest.mark.django_db(transaction=True)]
@@ -27,22 +27,6 @@ FAILING = 200
 def pid_of_watcher() -> int:
     """The process that holds the lease of the check watcher."""
     return int(Lease.objects.get(key__startswith="checks:").owner.split(":")[1])
-
-
-def hold_back_after(hook: WebhookReceiver, count: int) -> None:
-    """From then on nobody gets an answer: the courier is in the middle of its work."""
-
-    def answer(request: Request) -> Answer:
-        return Answer(hang=len(hook.requests) > count)
-
-    hook.answer = answer
-
-
-def keys_by_check(hook: WebhookReceiver) -> dict[str, set[str]]:
-    found: defaultdict[str, set[str]] = defaultdict(set)
-    for request in list(hook.requests):
-        found[request.json()["alerts"][0]["check"]].add(request.headers["Idempotency-Key"])
-    return found
 
 
 def test_killed_in_a_burst(

@@ -2,37 +2,44 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import psutil
 
-from tests.product import ROOT
+from tests.product import ROOT, clean_environment
 
 STOP_S = 20
 
 
 class Worker:
-    """`manage.py work watch` on the database of this URL."""
+    """`manage.py work watch` on the database of this URL; the data folder has its keys.
 
-    def __init__(self, database: str, log: Path) -> None:
-        kept = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("Q_CLUSTER", "CONSULOPS_PROCESS", "DJANGO_SETTINGS"))
-        }
+    A context manager that stops it; it runs from the start.
+    """
+
+    def __init__(self, database: str, data: Path, log: Path) -> None:
         with log.open("ab") as output:
             self._main = psutil.Popen(
                 [sys.executable, "manage.py", "work", "watch"],
                 cwd=ROOT,
-                env={**kept, "DATABASE_URL": database},
+                env=clean_environment(data, {"DATABASE_URL": database}),
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
 
-    def stop(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         """Stops it in order, and what is left of it the hard way."""
         family = [self._main, *self._main.children(recursive=True)]
         self._main.terminate()

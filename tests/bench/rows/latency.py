@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import random
 import time
+from random import SystemRandom
 
 from tests.bench.row import Broken, Measured, Row
 from tests.bench.world import Check, World
@@ -11,6 +11,7 @@ from tests.bench.world import Check, World
 SMALL, LARGE = 30, 5000
 # Changes come at no fixed beat, so that none of ours can fall in step with them.
 PAUSE_S = (0.3, 0.8)
+_random = SystemRandom()
 
 
 def failures(world: World, trials: int) -> Measured:
@@ -30,7 +31,7 @@ def _one(world: World, number: int) -> tuple[float, float]:
 
 
 def _told(world: World, check: Check, status: str, reason: str) -> float:
-    time.sleep(random.uniform(*PAUSE_S))
+    time.sleep(_random.uniform(*PAUSE_S))
     before = world.set([check], status)
     arrival = world.receiver.next()
     if (arrival.check, arrival.message["reason"]) != (check, reason):
