@@ -32,7 +32,14 @@ class AcknowledgeForm(forms.Form):
         label="Comment",
         required=False,
         max_length=1000,
-        widget=forms.TextInput(attrs={"placeholder": "What you know or do", "autocomplete": "off"}),
+        widget=forms.TextInput(
+            attrs={
+                "placeholder": "What you know or do",
+                "autocomplete": "off",
+                # The page fetches its parts again while somebody writes.
+                "hx-preserve": "true",
+            }
+        ),
     )
 
 
