@@ -87,6 +87,16 @@ class Alert(models.Model):
         return f"alert {self.pk}"
 
     @property
+    def label(self) -> str:
+        """What people call its check; not every check has a name besides its id."""
+        return self.check_ref.name or self.check_ref.check_id
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is not over, be it acknowledged or not."""
+        return self.resolved_at is None
+
+    @property
     def lasted(self) -> timedelta | None:
         """How long it was open; None while it is."""
         return self.resolved_at - self.opened_at if self.resolved_at else None

@@ -68,7 +68,7 @@ def stories(alert: Alert) -> list[Story]:
     """
     notices = {notice.route_id: notice for notice in alert.notices.select_related("route")}
     table = Table.load()
-    reasons = {} if alert.resolved_at else table.mismatches(subject_of(alert))
+    reasons = table.mismatches(subject_of(alert)) if alert.is_open else {}
     found = []
     for route in table.routes:
         notice = notices.pop(route.pk, None)
@@ -110,7 +110,7 @@ def _decided(notice: Notice, route: Route | None, told: list[Notifier] | None) -
 
 def silence(alert: Alert, told: Sequence[Story]) -> str:
     """Why nobody will be told of an open alert, however long it lasts; empty when somebody is."""
-    if alert.resolved_at is not None:
+    if not alert.is_open:
         return ""
     living = [story for story in told if story.notifiers is not None and story.means_it]
     if not living:

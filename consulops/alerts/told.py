@@ -72,8 +72,7 @@ def summaries(alerts: Sequence[Alert]) -> dict[int, Told]:
     for pk, name, state in last_messages(list(notices)):
         recipients[pk].append(Recipient(name, state))
     return {
-        alert.pk: told(notices[alert.pk], recipients[alert.pk], alert.resolved_at is None)
-        for alert in alerts
+        alert.pk: told(notices[alert.pk], recipients[alert.pk], alert.is_open) for alert in alerts
     }
 
 

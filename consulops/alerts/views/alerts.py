@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from consulops.accounts.access import requires
 from consulops.accounts.audit import Actor
-from consulops.accounts.models import Role
+from consulops.accounts.models import Role, User
 from consulops.alerts import services, story
 from consulops.alerts.forms import AcknowledgeForm
 from consulops.alerts.models import Alert
@@ -84,6 +84,7 @@ def alerts(request: HttpRequest) -> HttpResponseBase:
         "rows": _rows(page.rows),
         "chips": _chips(wanted, meant.counts()),
         "acknowledge": AcknowledgeForm(),
+        "may_acknowledge": isinstance(request.user, User) and request.user.is_operator,
         "has_clusters": Cluster.objects.exists(),
     }
     return render(request, "alerts/list.html", context)
