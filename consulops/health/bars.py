@@ -23,7 +23,6 @@ Bar = list[BarHour]
 Key = tuple[int | str, ...]
 
 _SECONDS = tuple(f"{status.value}_s" for status in COUNTED)
-_HOUR_S = 3600.0
 
 
 def is_old(cluster: Cluster, now: datetime) -> bool:
@@ -65,7 +64,7 @@ def bars_by(
     closed = _closed_hours(checks, by, now)
     found = {}
     for key, since in seen.items():
-        bar = hours.bar(_capped(closed.get(key, []) + shares[key]), since, now)
+        bar = hours.bar(closed.get(key, []) + shares[key], since, now)
         cluster = state_of.get(int(key[0]))
         if cluster is not None and is_old(cluster, now):
             bar = _unseen(bar, cluster.state.answered_at, Status.NONE)
@@ -114,14 +113,6 @@ def _closed_hours(
     for *parts, hour, a, b, c, d in rows.values_list(*columns, "hour").annotate(*most):
         shares[tuple(parts)] += _shares(hour, (a, b, c, d))
     return shares
-
-
-def _capped(shares: Iterable[Share]) -> list[Share]:
-    """Two checks may share an hour; more than the whole of it is said of none."""
-    spent: defaultdict[tuple[datetime, str], float] = defaultdict(float)
-    for share in shares:
-        spent[share.hour, share.status] += share.seconds
-    return [Share(hour, status, min(seconds, _HOUR_S)) for (hour, status), seconds in spent.items()]
 
 
 def _unseen(bar: Bar, since: datetime | None, status: Status) -> Bar:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db import connection
 
@@ -45,9 +47,21 @@ class Group:
         return LOOKS[self.status].rank, self.name, self.cluster.name
 
     @property
+    def query(self) -> str:
+        """What the address of its page asks for."""
+        return query_for(self.cluster.name, self.name)
+
+    @property
     def words(self) -> str:
         """How many of its checks fail."""
         return in_words(self.checks, self.failing, self.status)
+
+
+# A page names the same services and nodes over and over.
+@lru_cache(maxsize=4096)
+def query_for(cluster: str, name: str) -> str:
+    """The query string that names a service or a node of a cluster."""
+    return f"?{urlencode({'cluster': cluster, 'name': name})}"
 
 
 def in_words(checks: int, failing: int, status: str) -> str:

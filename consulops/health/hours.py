@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
 from consulops.core.bars import BarHour
 from consulops.core.status import LOOKS, Status, parse
@@ -35,32 +35,50 @@ def split(status: str, begin: datetime, end: datetime) -> list[Share]:
     if status not in COUNTED:
         return []
     shares = []
+    hour = floor(begin)
     while begin < end:
-        following = min(floor(begin) + HOUR, end)
-        shares.append(Share(floor(begin), status, (following - begin).total_seconds()))
-        begin = following
+        following = min(hour + HOUR, end)
+        shares.append(Share(hour, status, (following - begin).total_seconds()))
+        begin = hour = following
     return shares
 
 
 def bar(shares: Iterable[Share], seen_since: datetime, now: datetime) -> list[BarHour]:
-    """The last 24 hours, oldest first; hours before the check was first seen have no state."""
-    by_hour: defaultdict[datetime, defaultdict[str, float]] = defaultdict(
-        lambda: defaultdict(float)
-    )
+    """The last 24 hours, oldest first; hours before the check was first seen have no state.
+
+    Of several checks together an hour may have more than its own seconds: no more are told.
+    """
+    by_hour: dict[datetime, dict[str, float]] = {}
     for share in shares:
-        by_hour[share.hour][share.status] += share.seconds
-    this_hour = floor(now)
+        seconds = by_hour.setdefault(share.hour, {})
+        seconds[share.status] = seconds.get(share.status, 0.0) + share.seconds
     return [
-        _block(hour, by_hour[hour], seen_since)
-        for hour in (this_hour - HOUR * back for back in range(23, -1, -1))
+        _block(hour, tuple(by_hour[hour].items()))
+        if hour in by_hour
+        else _calm(hour, hour + HOUR > seen_since)
+        for hour in _day(floor(now))
     ]
 
 
-def _block(hour: datetime, seconds: dict[str, float], seen_since: datetime) -> BarHour:
-    if not seconds:
-        if hour + HOUR <= seen_since:
-            return BarHour(hour, Status.NONE, "not known")
+@lru_cache(maxsize=2)
+def _day(this_hour: datetime) -> tuple[datetime, ...]:
+    return tuple(this_hour - HOUR * back for back in range(23, -1, -1))
+
+
+# A page has thousands of blocks, of which nearly all are alike.
+@lru_cache(maxsize=96)
+def _calm(hour: datetime, is_known: bool) -> BarHour:
+    if is_known:
         return BarHour(hour, Status.PASSING, "passing")
-    states = sorted((parse(status) for status in seconds), key=lambda one: LOOKS[one].rank)
-    parts = [f"{state.value} {in_words(seconds[state])}" for state in states]
-    return BarHour(hour, states[0], ", ".join(parts))
+    return BarHour(hour, Status.NONE, "not known")
+
+
+@lru_cache(maxsize=2048)
+def _block(hour: datetime, seconds: tuple[tuple[str, float], ...]) -> BarHour:
+    states = sorted(
+        ((parse(status), spent) for status, spent in seconds), key=lambda one: LOOKS[one[0]].rank
+    )
+    parts = [
+        f"{state.value} {in_words(min(spent, HOUR.total_seconds()))}" for state, spent in states
+    ]
+    return BarHour(hour, states[0][0], ", ".join(parts))

@@ -13,6 +13,7 @@ from django.db.models.functions import Left
 from consulops.clusters.models import Cluster
 from consulops.core.status import FAILING, LOOKS, Status, worst
 from consulops.health.bars import Bar, bars_for, is_old
+from consulops.health.groups import query_for
 from consulops.health.models import Check, Transition
 from consulops.health.querysets import CheckQuerySet
 
@@ -31,6 +32,16 @@ class CheckRow:
     bar: Bar
     # Nobody knows whether this is still so.
     is_old: bool
+
+    @property
+    def service_query(self) -> str:
+        """What the address of its service's page asks for."""
+        return query_for(self.check.cluster.name, self.check.service)
+
+    @property
+    def node_query(self) -> str:
+        """What the address of its node's page asks for."""
+        return query_for(self.check.cluster.name, self.check.node)
 
     @property
     def excerpt(self) -> str:

@@ -42,6 +42,11 @@ def icon(name: str, label: str = "") -> SafeString:
 @register.simple_tag
 def status(value: str, label: str = "", large: bool = False) -> SafeString:
     """A state as icon, word and colour; `label` is another word for it, such as "Failed"."""
+    return _state(value, str(label), large)
+
+
+@lru_cache(maxsize=256)
+def _state(value: str, label: str, large: bool) -> SafeString:
     state = parse(value)
     word = label or state.label
     if state is Status.NONE:
