@@ -38,12 +38,13 @@ def told(notices: Sequence[Notice], recipients: Sequence[Recipient], is_open: bo
     meant = [notice for notice in notices if stopped_at(notice) != "match"]
     if not meant:
         return Told(why=NO_ROUTE, is_loud=is_open)
-    held = [notice for notice in meant if outcome(notice) == Outcome.HELD]
+    # A route that has no notifier passes for having told, so that is not the reason.
+    silent = [notice for notice in meant if not notice.said]
+    held = [notice for notice in silent if outcome(notice) == Outcome.HELD]
     if held:
         return Told(why=reason(held[0]), is_waiting=True)
-    stopped = [notice for notice in meant if outcome(notice) == Outcome.STOPPED]
-    if stopped:
-        return Told(why=reason(stopped[0]))
+    if silent:
+        return Told(why=reason(silent[0]))
     return Told(why=f"{meant[0].route_name} tells nobody", is_loud=is_open)
 
 

@@ -10,12 +10,14 @@ from consulops.alerts.told import NO_ROUTE, Recipient, Told, told
 PASSED = ("match", "passed", "the route's matchers agree")
 HELD = ("wait", "held", "must last 30 s")
 MISMATCH = ("match", "stopped", "no service matches db")
+AGAIN = ("news", "held", "critical was told; a reminder is due later")
 OLD = ("news", "stopped", "it ended before anyone was told")
 
 
-def notice(*verdicts: tuple[str, str, str], name: str = "everything") -> Notice:
+def notice(*verdicts: tuple[str, str, str], said: str = "") -> Notice:
     keys = ("stage", "outcome", "reason")
-    return Notice(route_name=name, verdicts=[dict(zip(keys, one, strict=True)) for one in verdicts])
+    told = [dict(zip(keys, one, strict=True)) for one in verdicts]
+    return Notice(route_name="empty", verdicts=told, said=said)
 
 
 @pytest.mark.parametrize(
@@ -27,7 +29,12 @@ def notice(*verdicts: tuple[str, str, str], name: str = "everything") -> Notice:
         ([notice(MISMATCH), notice(PASSED, HELD)], Told(why="must last 30 s", is_waiting=True)),
         ([notice(PASSED, OLD), notice(PASSED, HELD)], Told(why="must last 30 s", is_waiting=True)),
         ([notice(PASSED, OLD)], Told(why="it ended before anyone was told")),
-        ([notice(PASSED, name="empty")], Told(why="empty tells nobody", is_loud=True)),
+        ([notice(PASSED, said="critical")], Told(why="empty tells nobody", is_loud=True)),
+        ([notice(PASSED, AGAIN, said="critical")], Told(why="empty tells nobody", is_loud=True)),
+        (
+            [notice(PASSED, AGAIN, said="critical"), notice(PASSED, HELD)],
+            Told(why="must last 30 s", is_waiting=True),
+        ),
         ([notice()], Told(why="nothing is decided yet", is_waiting=True)),
     ],
 )
