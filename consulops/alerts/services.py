@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Max, Q
 from django.utils import timezone
 
-from consulops.accounts.audit import Actor, record
+from consulops.accounts.audit import Actor, changed_fields, record
 from consulops.alerts import evaluation
 from consulops.alerts.matching import compile_match
 from consulops.alerts.models import WAITING, Alert, Delivery, Route
@@ -172,18 +172,13 @@ def save_route(
                 setattr(route, field, values[field])
         route.save()
         route.notifiers.set(notifiers)
-        after = _snapshot(route)
-        changed = ["created"] if is_new else [key for key in after if before.get(key) != after[key]]
-        if changed:
-            detail = {key: {"from": before.get(key), "to": after[key]} for key in after}
-            record(
-                actor,
-                "route.created" if is_new else "route.updated",
-                route,
-                {key: detail[key] for key in after if before.get(key) != after[key]},
-            )
+        changes = changed_fields(before, _snapshot(route), frozenset())
+        if changes:
+            action = "route.created" if is_new else "route.updated"
+            record(actor, action, route, {"changed": changes})
             look_again()
             publish("routes")
+    changed = ["created"] if is_new else list(changes)
     return route, changed
 
 
@@ -226,7 +221,12 @@ def move_route(actor: Actor, route: Route, up: bool) -> None:
         for position, one in enumerate(order, start=1):
             one.position = position
         Route.objects.bulk_update(order, ("position",))
-        record(actor, "route.moved", route, {"position": {"from": place + 1, "to": other + 1}})
+        record(
+            actor,
+            "route.moved",
+            route,
+            {"changed": {"position": {"from": place + 1, "to": other + 1}}},
+        )
         look_again()
         publish("routes")
 

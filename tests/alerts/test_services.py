@@ -307,7 +307,7 @@ def test_saving_a_route_unchanged_says_so() -> None:
     assert services.save_route(TEST, route.name, {"wait_s": 5}, [hook], route)[1] == []
     changed = services.save_route(TEST, route.name, {"wait_s": 6}, [hook], route)[1]
     assert changed == ["wait_s"]
-    assert AuditEntry.objects.latest("pk").detail["wait_s"] == {"from": 5, "to": 6}
+    assert AuditEntry.objects.latest("pk").detail["changed"]["wait_s"] == {"from": 5, "to": 6}
 
 
 def test_old_history_is_forgotten_and_what_is_open_stays() -> None:
