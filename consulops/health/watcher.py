@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 
 # A failing state sleeps this long at most: its answers are also the cluster's sign of life.
 FAILING_WAIT_S = 10.0
+LIFE_AFTER_S = 1.0
 WHOLE_WAIT_S = 30.0
 CATALOG_PACE_S = 2.0
 # The whole list may use about a twentieth of the time, whatever it costs.
@@ -56,6 +57,7 @@ class CheckWatcher:
         self.cluster = cluster
         self.client = client
         self.picture = Picture({})
+        self._answered = asyncio.Event()
 
     async def run(self) -> None:
         """Compares with the database, then watches until cancelled. Raises LeaseLost."""
@@ -64,6 +66,7 @@ class CheckWatcher:
             self._follow(Status.CRITICAL, sign_of_life=True),
             self._follow(Status.WARNING),
             self._follow_whole(),
+            self._show_life(),
             self._follow_catalog("/v1/catalog/nodes", services.store_nodes, list),
             self._follow_catalog("/v1/catalog/services", services.store_services, dict),
         )
@@ -90,15 +93,14 @@ class CheckWatcher:
         """The fast road of one failing state."""
         async with self._watch(f"/v1/health/state/{status.value}", FAILING_WAIT_S) as updates:
             async for update in updates:
+                if sign_of_life:
+                    self._answered.set()
                 if update.reset:
                     await self._catch_up()
                 elif update.changed:
                     listing = self._listing(update.value)
                     await self._take(listing)
                     await self._settle(self.picture.left(status, listing), update.index)
-                # Last: what has failed is told first.
-                if sign_of_life:
-                    await self._alive()
 
     async def _settle(self, keys: Iterable[Key], index: int) -> None:
         """What became of checks that left a failing state: asks their nodes at once."""
@@ -179,11 +181,21 @@ class CheckWatcher:
     async def _read(self, path: str, consistency: Consistency) -> Answer:
         return await self.client.read(path, consistency=consistency)
 
+    async def _show_life(self) -> None:
+        """Writes that Consul answers; a moment later, for what has failed goes first."""
+        while True:
+            await self._answered.wait()
+            await asyncio.sleep(LIFE_AFTER_S)
+            if self._answered.is_set():
+                await self._alive()
+
     async def _alive(self) -> None:
+        self._answered.clear()
         await self.context.database(self._fenced, saw_answer)
 
     async def _trouble(self, error: ConsulError) -> None:
         log.warning("%s", error)
+        self._answered.clear()
         await self.context.database(self._fenced, saw_error, f"{error.text} {error.advice}")
 
     def _fenced(self, write: Callable[..., None], *arguments: object) -> None:
