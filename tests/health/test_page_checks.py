@@ -68,6 +68,7 @@ def test_it_is_filtered_by_its_address(as_viewer: Client) -> None:
         "?service=web&node=n2": ["c"],
         "?q=API": ["b"],
         "?q=web+n1": ["a"],
+        "?q=n1+web": ["a"],
         "?q=web+nothing": [],
         "?q=%25": [],
         "?q=%00": [],

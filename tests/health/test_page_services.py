@@ -127,10 +127,13 @@ def test_the_bar_is_of_its_worst_checks(as_viewer: Client) -> None:
     two = make_check(cluster, check_id="b", minutes=2000)
     make_hour(one, 2, warning_s=1800, critical_s=60), make_hour(two, 2, critical_s=120)
     make_hour(two, 4, warning_s=60)
+    # Since when it is known is said by the check that is known longest.
+    make_check(cluster, Status.UNKNOWN, check_id="c", minutes=0)
     bar = as_viewer.get(PAGE).context["rows"][0]["bar"]
     assert [block.status.value for block in bar[-5:]] == [
-        "warning", "passing", "critical", "passing", "passing",
+        "warning", "passing", "critical", "passing", "unknown",
     ]  # fmt: skip
+    assert bar[0].status is Status.PASSING
     assert bar[-3].text == "critical 2 min, warning 30 min"
     assert as_viewer.get(address("service", cluster, "web")).context["bar"] == bar
 
