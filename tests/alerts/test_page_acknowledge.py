@@ -84,7 +84,7 @@ def test_htmx_gets_the_note_and_asks_the_page_to_look_again(as_operator: Client)
     assert json.loads(answer["HX-Trigger"]) == {"live:resync": {}}
     page = answer.content.decode()
     assert "Acknowledged." in page
-    assert "hx-swap-oob" in page
+    assert "toast-note" in page
     assert "<html" not in page
     # It was shown, so the next page does not show it again.
     assert "Acknowledged." not in as_operator.get("/alerts/").content.decode()

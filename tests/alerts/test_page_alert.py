@@ -166,6 +166,15 @@ def test_messages_with_every_attempt(as_viewer: Client) -> None:
     assert again.isoformat(timespec="milliseconds") in page
 
 
+def test_messages_newest_first(as_viewer: Client) -> None:
+    cluster = make_cluster()
+    make_route(make_notifier())
+    fail(cluster)
+    mend(cluster)
+    page = text(as_viewer, page_of())
+    assert page.index("“Resolved”") < page.index("“Opened”")
+
+
 def test_history_of_the_check_while_it_lasted_and_before(as_viewer: Client) -> None:
     cluster = make_cluster()
     for days, output in [(2, "the first time"), (1, "the second time")]:
