@@ -119,7 +119,7 @@
     const notes = all(".toast-note[role=status]");
     setTimeout(() => notes.forEach((note) => note.remove()), 8000);
   }
-  body.addEventListener("htmx:oobAfterSwap", fade);
+  body.addEventListener("htmx:afterSwap", (event) => { if (event.detail.target.id === "toasts") fade(); });
 
   // ---- what the frame's fragment says: title, favicon, counts
   let said = null;
