@@ -76,6 +76,7 @@ def adds_the_route(page: Page) -> None:
 
 def puts_the_route_first(page: Page) -> None:
     page.get_by_role("button", name=f"Try {ROUTE} earlier").click()
+    expect(page.locator("#toasts")).to_contain_text(f"{ROUTE} is now tried earlier.")
     row = page.locator("tbody tr").first
     expect(row).to_contain_text(ROUTE)
     expect(row).not_to_contain_text("Never tried")
