@@ -132,7 +132,7 @@ def test_a_change(as_admin: Client) -> None:
     assert (saved.pk, saved.name, saved.enabled) == (route.pk, "renamed", False)
     assert saved.match == {"node": "n.*", "status": ["critical", "warning"]}
     assert not saved.notifiers.exists()
-    detail = AuditEntry.objects.get(action="route.updated").detail["changed"]["changed"]
+    detail = AuditEntry.objects.get(action="route.updated").detail["changed"]
     assert detail["name"] == {"from": "everything", "to": "renamed"}
 
 
