@@ -16,7 +16,9 @@ from consulops.accounts.audit import Actor
 from consulops.accounts.models import User
 from consulops.alerts import services
 from consulops.alerts.models import Alert, Delivery
+from consulops.alerts.told import Recipient
 from tests.alerts.factories import (
+    TEST,
     fail,
     make_cluster,
     make_notifier,
@@ -126,6 +128,20 @@ def test_whom_each_was_told(as_viewer: Client) -> None:
     assert "no route means it" in page
     Delivery.objects.update(state="failed")
     assert "not delivered" in text(as_viewer, PAGE)
+
+
+def test_every_notifier_with_how_its_last_message_fares(as_viewer: Client) -> None:
+    cluster = make_cluster()
+    route = make_route(make_notifier("hook"))
+    services.save_route(
+        TEST, route.name, {}, [*route.notifiers.all(), make_notifier("mail")], route
+    )
+    fail(cluster)
+    Delivery.objects.update(state="failed")
+    fail(cluster, status="warning")
+    Delivery.objects.filter(reason="changed").update(state="sent")
+    (row,) = as_viewer.get(PAGE).context["rows"]
+    assert row.told.recipients == (Recipient("hook", "sent"), Recipient("mail", "sent"))
 
 
 def test_why_nobody_was_told_yet(as_viewer: Client) -> None:

@@ -96,10 +96,11 @@ def test_a_route_below_one_that_takes_everything_is_never_tried(as_viewer: Clien
     hook = make_notifier()
     make_route(hook, "critical", match={"status": ["critical"]})
     make_route(hook, "also", continues=True)
+    make_route(hook, "off", enabled=False)
     make_route(hook, "catch-all", match={"service": ".*", "status": ["warning", "critical"]})
     make_route(hook, "late")
     rows = as_viewer.get(PAGE).context["rows"]
-    assert [row.hidden_by for row in rows] == ["", "", "", "catch-all"]
+    assert [row.hidden_by for row in rows] == ["", "", "", "", "catch-all"]
     assert "Never tried" in text(as_viewer, PAGE)
 
 
