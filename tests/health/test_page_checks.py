@@ -149,8 +149,8 @@ def test_what_is_empty_says_what_to_do(as_viewer: Client, as_admin: Client) -> N
 
 def test_the_same_as_csv_and_json(as_viewer: Client) -> None:
     cluster = make_cluster()
-    make_check(cluster, Status.CRITICAL, tags=["v1", "http"], output="why")
     make_node_check(cluster)
+    make_check(cluster, Status.CRITICAL, tags=["v1", "http"], output="why")
     rows = rows_of(as_viewer, PAGE)
     assert [row["check"] for row in rows] == ["web-1-http", "serfHealth"]
     assert (rows[0]["status"], rows[0]["output"], rows[0]["tags"]) == (

@@ -83,6 +83,8 @@ def test_maintenance_of_an_instance_or_its_node_comes_before_its_failures(
     for name in ("web", "db"):
         page = text_of(as_viewer, address("service", cluster, name))
         assert "1 of 1 instance in maintenance" in page
+        context = as_viewer.get(address("service", cluster, name)).context
+        assert [one.status for one in context["instances"]] == [Status.MAINTENANCE]
     # Another instance that fails is not excused by it.
     make_check(cluster, Status.CRITICAL, "web-2", service_id="web-2", node="n3")
     assert states(as_viewer)[0] == ("web", "critical")
