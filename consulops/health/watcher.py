@@ -1,9 +1,10 @@
 """Watches the health checks of one cluster: the failing states fast, everything else gently.
 
 A blocking query on one failing state answers in about 5 ms and carries only the failing checks,
-however many there are in all; one on the whole list takes about 30 ms and a megabyte at 5,000
-checks. So the failing states are the fast road, and the whole list is the truth that catches
-up: outputs, new checks, checks that are gone.
+however many there are in all; the whole list takes about 30 ms and a megabyte at 5,000 checks. So
+the failing states are the fast road, and the whole list is the truth that catches up: outputs,
+new checks, checks that are gone. It is read a moment after it has changed, so that it does not
+take the processors from the fast road.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ WHOLE_PACE = 20
 WHOLE_PACE_MIN_S, WHOLE_PACE_MAX_S = 0.2, 30.0
 
 WHOLE = "/v1/health/state/any"
+# No check is like this: the same blocking query, for a tenth of the cost, says when to look.
+BELL = {"filter": 'CheckID == ""'}
 _PLAIN = re.compile(r"[A-Za-z0-9_.-]*[A-Za-z0-9_-][A-Za-z0-9_.-]*")
 _PROXY = "See whether the address is that of a Consul agent and no proxy stands between."
 
@@ -105,42 +108,48 @@ class CheckWatcher:
     async def _settle(self, keys: Iterable[Key], index: int) -> None:
         """What became of checks that left a failing state: asks their nodes at once."""
         for path in {_path_of_node(node) for node, _ in keys}:
-            answer = await self._read(path, "stale")
-            if answer.index < index:
-                # This server has not yet applied what the other one told us.
-                answer = await self._read(path, "consistent")
+            answer = await self._read_since(path, index)
             # A check that is not there may be gone; the whole list decides that.
             await self._take(self._listing(answer.value))
 
     async def _follow_whole(self) -> None:
         """The truth, at a pace that follows from what it costs."""
-        async with self._watch(WHOLE, WHOLE_WAIT_S) as updates:
+        read_at = 0
+        async with self._watch(WHOLE, WHOLE_WAIT_S, BELL) as updates:
             async for update in updates:
+                if update.changed and not update.reset and update.index <= read_at:
+                    continue
+                # The fast road goes first.
+                await asyncio.sleep(WHOLE_PACE_MIN_S)
                 began = time.monotonic()
                 if update.reset:
                     await self._catch_up()
+                    read_at = 0
                 else:
                     # Also when nothing is new: a token that lost rights shortens the list and
                     # leaves its index alone.
-                    await self._take_whole(update)
+                    read_at = await self._take_whole(update.index)
                 pace = WHOLE_PACE * (time.monotonic() - began)
-                await asyncio.sleep(min(max(pace, WHOLE_PACE_MIN_S), WHOLE_PACE_MAX_S))
+                await asyncio.sleep(min(pace, WHOLE_PACE_MAX_S))
 
-    async def _take_whole(self, update: Update) -> None:
-        listing = self._listing(update.value)
+    async def _take_whole(self, index: int) -> int:
+        """Compares with a list that is at least as new as this index; returns the list's own."""
+        answer = await self._read_since(WHOLE, index)
+        listing = self._listing(answer.value)
         await self._take(listing)
         absent = self.picture.absent(listing)
         if not absent:
-            return
+            return answer.index
         # A follower that lags, or a server that has just started, leaves checks out and says
         # nothing: only the leader's word makes a check gone.
-        answer = await self._read(WHOLE, "consistent")
-        vouched = self._listing(answer.value)
+        second = await self._read(WHOLE, "consistent")
+        vouched = self._listing(second.value)
         if not vouched:
             raise self._no_checks()
-        if answer.index >= update.index:
+        if second.index >= answer.index:
             await self._take(vouched)
             await self._record([], absent & self.picture.absent(vouched))
+        return second.index
 
     async def _follow_catalog(
         self, path: str, store: Callable[[services.Recording, Any], None], shape: type
@@ -155,8 +164,10 @@ class CheckWatcher:
                     await self.context.database(store, where, update.value)
                     await asyncio.sleep(CATALOG_PACE_S)
 
-    def _watch(self, path: str, wait_s: float) -> aclosing[AsyncGenerator[Update, None]]:
-        return aclosing(watch(self.client, path, wait_s=wait_s, on_error=self._trouble))
+    def _watch(
+        self, path: str, wait_s: float, params: Mapping[str, str] | None = None
+    ) -> aclosing[AsyncGenerator[Update, None]]:
+        return aclosing(watch(self.client, path, params, wait_s=wait_s, on_error=self._trouble))
 
     async def _take(self, listing: Listing, *, in_order: bool = True, watched: bool = True) -> None:
         try:
@@ -177,6 +188,14 @@ class CheckWatcher:
         self.picture.forget(gone)
         where = services.Recording(self.cluster, self.context.fence, watched)
         await self.context.database(services.record, where, news, gone)
+
+    async def _read_since(self, path: str, index: int) -> Answer:
+        """An answer that is at least as new as what we were told at this index."""
+        answer = await self._read(path, "stale")
+        if answer.index < index:
+            # This server has not yet applied what the other one told us.
+            answer = await self._read(path, "consistent")
+        return answer
 
     async def _read(self, path: str, consistency: Consistency) -> Answer:
         return await self.client.read(path, consistency=consistency)
