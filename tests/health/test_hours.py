@@ -56,3 +56,8 @@ def test_before_the_check_was_seen_nothing_is_green() -> None:
         Status.PASSING,
     ]
     assert {block.status for block in blocks[:-3]} == {Status.NONE}
+
+
+def test_of_several_checks_together_an_hour_tells_no_more_than_itself() -> None:
+    blocks = bar([Share(NOON, "critical", 3000.0)] * 2, NOON - HOUR * 30, NOON)
+    assert blocks[-1].text == "critical 1 h"
