@@ -75,6 +75,13 @@ def test_a_post_without_its_token_saves_nothing(admin: User) -> None:
     assert "csrfmiddlewaretoken" in text(client_of(admin), NEW)
 
 
+def test_an_empty_form_tells_at_once_and_of_everything(as_admin: Client) -> None:
+    form = as_admin.get(NEW).context["form"]
+    assert [form[name].value() for name in ("wait_s", "remind_every_s", "group_wait_s")] == [0] * 3
+    assert list(form["match_status"].value()) == ["critical", "warning"]
+    assert (form["enabled"].value(), form["notify_resolved"].value()) == (True, True)
+
+
 def test_a_new_route(as_admin: Client, admin: User) -> None:
     hook = make_notifier()
     fail(make_cluster(), "db")
