@@ -76,7 +76,13 @@
   document.addEventListener("focusout", catchUp);
   document.addEventListener("close", catchUp, true);
   document.addEventListener("toggle", (event) => { if (!event.target.open) catchUp(); }, true);
-  const rows = (part) => new Map(all("[id][data-version], tr[id], li[id]", part).map((row) => [row.id, row.dataset.version ?? row.textContent]));
+  // That time has passed is no change.
+  function words(row) {
+    const copy = row.cloneNode(true);
+    all("time", copy).forEach((time) => time.remove());
+    return copy.textContent;
+  }
+  const rows = (part) => new Map(all("[id][data-version], tr[id], li[id]", part).map((row) => [row.id, row.dataset.version ?? words(row)]));
   const before = new WeakMap();
   body.addEventListener("htmx:beforeSwap", (event) => {
     const part = event.detail.target, xhr = event.detail.xhr;
