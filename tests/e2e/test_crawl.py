@@ -30,6 +30,8 @@ PAGES = {
 @pytest.mark.parametrize("width", [1440, 390])
 def test_every_page_is_sound(visits: Visits, width: int) -> None:
     page = visits.open("/", width=width)
+    # Pictures show what is there, and not how it comes.
+    page.emulate_media(reduced_motion="reduce")
     wrong: dict[str, list[str]] = {}
     titles: dict[str, str] = {}
     waiting, seen = ["/"], {"/"}

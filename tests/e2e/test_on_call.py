@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.product, pytest.mark.consul]
 CHECK = "payments-1-certificate"
 NAME = "Certificate"
 NOTE = "expired 3 hours ago"
+TAKEN = f"{ADMIN} looks after it: ordering a new one"
 
 
 def test_a_broken_check_from_the_first_sign_to_the_history(house: House, visits: Visits) -> None:
@@ -25,7 +26,8 @@ def test_a_broken_check_from_the_first_sign_to_the_history(house: House, visits:
         sees_it_fail(page)
         finds_the_alert(page)
         sees_who_was_told(page, house)
-        takes_it_on(page)
+        takes_it_on(visits.open(page.url))
+        hears_of_the_colleague(page)
         mends_it(page, house)
     finds_both_changes(page)
     finds_it_in_the_audit(page)
@@ -82,9 +84,13 @@ def sees_who_was_told(page: Page, house: House) -> None:
 def takes_it_on(page: Page) -> None:
     page.get_by_label("Comment").fill("ordering a new one")
     page.get_by_role("button", name="Acknowledge").click()
-    expect(page.get_by_label("How it is")).to_contain_text(
-        f"{ADMIN} looks after it: ordering a new one"
-    )
+    expect(page.get_by_label("How it is")).to_contain_text(TAKEN)
+
+
+def hears_of_the_colleague(page: Page) -> None:
+    """What was done on another screen shows here, and the number stays in the title."""
+    expect(page.get_by_label("How it is")).to_contain_text(TAKEN)
+    expect(page).to_have_title(re.compile(rf"^\(1\) {NAME} on "))
 
 
 def mends_it(page: Page, house: House) -> None:
