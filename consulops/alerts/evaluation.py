@@ -91,7 +91,8 @@ def evaluate(alerts: Sequence[Alert], now: datetime, *, fresh: bool = False) -> 
                 continue
             notice = notice or Notice(alert=alert, route=route, route_name=route.name)
             notice.group_key = group_key(route, alert)
-            _decide(batch, alert, route, notice, reasons[route.pk])
+            offer = terms(route, bool(table.notifiers.get(route.pk)))
+            _decide(batch, alert, offer, notice, reasons[route.pk])
     _write(batch, table)
 
 
@@ -100,11 +101,11 @@ def _known_notices(alerts: Sequence[Alert]) -> dict[tuple[int, int | None], Noti
     return {(notice.alert_id, notice.route_id): notice for notice in rows}
 
 
-def _decide(batch: Batch, alert: Alert, route: Route, notice: Notice, mismatch: str) -> None:
+def _decide(batch: Batch, alert: Alert, offer: Terms, notice: Notice, mismatch: str) -> None:
     now = batch.now
     situation = Situation(
         now=now,
-        terms=terms(route),
+        terms=offer,
         status=alert.status,
         since=alert.since,
         mismatch=mismatch,
@@ -112,7 +113,7 @@ def _decide(batch: Batch, alert: Alert, route: Route, notice: Notice, mismatch: 
         acknowledged_by=_acknowledged_by(alert),
         said=notice.said,
         said_at=notice.said_at,
-        group_since=batch.group_starts.get((route.pk, notice.group_key)),
+        group_since=batch.group_starts.get((notice.route_id or 0, notice.group_key)),
     )
     decision = decide(situation)
     notice.verdicts, notice.due_at, notice.decided_at = decision.told(), decision.due_at, now
@@ -120,7 +121,7 @@ def _decide(batch: Batch, alert: Alert, route: Route, notice: Notice, mismatch: 
     if decision.reason is not None:
         notice.said, notice.said_at = alert.status, now
         lane = notice.group_key or str(alert.pk)
-        batch.messages[route.pk, lane, decision.reason].append(alert)
+        batch.messages[notice.route_id or 0, lane, decision.reason].append(alert)
     batch.notices.append(notice)
 
 
@@ -134,7 +135,7 @@ def _group_starts(notices: Iterable[Notice]) -> dict[tuple[int, str], datetime]:
     return starts
 
 
-def terms(route: Route) -> Terms:
+def terms(route: Route, has_recipients: bool) -> Terms:
     """The route's part of a situation."""
     return Terms(
         wait_s=route.wait_s,
@@ -142,6 +143,7 @@ def terms(route: Route) -> Terms:
         notify_resolved=route.notify_resolved,
         grouped=bool(route.group_by),
         group_wait_s=route.group_wait_s,
+        has_recipients=has_recipients,
     )
 
 

@@ -32,6 +32,8 @@ class Terms:
     notify_resolved: bool = True
     grouped: bool = False
     group_wait_s: int = 0
+    # Whether it has a notifier that is switched on.
+    has_recipients: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,14 @@ def match(now: Situation) -> Verdict:
     return Verdict("match", Outcome.PASSED, "the route's matchers agree")
 
 
+def recipients(now: Situation) -> Verdict:
+    """A route without a notifier has told nobody: one that it gets later hears of what is open."""
+    if not now.terms.has_recipients:
+        text = "the route has no notifier that is switched on"
+        return Verdict("recipients", Outcome.STOPPED, text)
+    return Verdict("recipients", Outcome.PASSED, "there is somebody to tell")
+
+
 def maintenance(now: Situation) -> Verdict:
     """A failure of what is in maintenance is expected: it waits for the end of maintenance."""
     if now.maintenance and now.failing:
@@ -153,7 +163,7 @@ def group(now: Situation) -> Verdict:
     return Verdict("group", Outcome.PASSED, "not held for a group")
 
 
-STAGES: tuple[Stage, ...] = (match, maintenance, news, wait, group)
+STAGES: tuple[Stage, ...] = (match, recipients, maintenance, news, wait, group)
 
 
 def decide(now: Situation) -> Decision:

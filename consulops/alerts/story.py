@@ -18,6 +18,7 @@ ATTEMPTS_SHOWN = 10
 
 _STAGES = {
     "match": "Matchers",
+    "recipients": "Recipients",
     "maintenance": "Maintenance",
     "news": "News",
     "wait": "Wait",

@@ -38,8 +38,10 @@ def told(notices: Sequence[Notice], recipients: Sequence[Recipient], is_open: bo
     meant = [notice for notice in notices if stopped_at(notice) != "match"]
     if not meant:
         return Told(why=NO_ROUTE, is_loud=is_open)
-    # A route that has no notifier passes for having told, so that is not the reason.
-    silent = [notice for notice in meant if not notice.said]
+    heard = [notice for notice in meant if stopped_at(notice) != "recipients"]
+    if not heard:
+        return Told(why=f"{meant[0].route_name} tells nobody", is_loud=is_open)
+    silent = [notice for notice in heard if not notice.said]
     held = [notice for notice in silent if outcome(notice) == Outcome.HELD]
     if held:
         return Told(why=reason(held[0]), is_waiting=True)

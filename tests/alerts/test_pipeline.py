@@ -27,6 +27,7 @@ def test_a_failure_is_told_at_once() -> None:
     assert decision.due_at is None
     assert [verdict.stage for verdict in decision.verdicts] == [
         "match",
+        "recipients",
         "maintenance",
         "news",
         "wait",
@@ -71,6 +72,11 @@ def test_a_status_that_the_route_does_not_mean_is_not_told_but_its_end_is() -> N
     other = replace(TOLD, status="warning", mismatch="the status is warning")
     assert _last(other) == ("match", Outcome.STOPPED)
     assert decide(replace(other, status="passing")).reason is Reason.RESOLVED
+
+
+def test_a_route_without_recipients_has_told_nothing() -> None:
+    silent = replace(FRESH, terms=Terms(has_recipients=False))
+    assert _last(silent) == ("recipients", Outcome.STOPPED)
 
 
 def test_what_is_in_maintenance_waits_for_its_end() -> None:
@@ -123,6 +129,7 @@ situations = st.builds(
         notify_resolved=st.booleans(),
         grouped=st.booleans(),
         group_wait_s=st.integers(0, 100),
+        has_recipients=st.booleans(),
     ),
     status=st.sampled_from(["critical", "warning", "passing", "gone"]),
     since=st.integers(0, 200).map(lambda s: NOW - timedelta(seconds=s)),

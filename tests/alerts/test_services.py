@@ -129,6 +129,15 @@ def test_a_new_route_hears_of_what_is_failing_already() -> None:
     assert reasons() == ["opened"]
 
 
+def test_a_notifier_that_comes_later_hears_of_what_is_open() -> None:
+    cluster, hook = make_cluster(), make_notifier()
+    route = services.save_route(TEST, "everything", {}, [])[0]
+    fail(cluster)
+    assert reasons() == []
+    services.save_route(TEST, route.name, {}, [hook], route)
+    assert reasons() == ["opened"]
+
+
 def test_waits_reminders_and_their_end() -> None:
     cluster = make_cluster()
     route = make_route(make_notifier(), wait_s=30, remind_every_s=600)
