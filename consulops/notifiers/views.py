@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from consulops.accounts.access import requires
 from consulops.accounts.audit import Actor
 from consulops.accounts.models import Role
+from consulops.alerts.story import listed
 from consulops.core import export
 from consulops.live.context import is_fragment
 from consulops.notifiers import services
@@ -27,6 +28,7 @@ from consulops.notifiers.models import Notifier
 from consulops.notifiers.registry import kinds
 
 DEFAULT_KIND = "webhook"
+DELIVERIES_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,7 @@ def _form_page(
         "kinds": kinds().values(),
         "saved": saved,
         "routes": list(saved.routes.all()) if saved else [],
+        "deliveries": list(listed(saved.deliveries.all())[:DELIVERIES_SHOWN]) if saved else [],
         **(more or {}),
     }
     return render(request, "notifiers/form.html", context)

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from consulops.alerts.models import Route
+from consulops.alerts.models import Attempt, Delivery, Route
 from consulops.notifiers.models import Notifier
 from tests.notifiers.pages import SECRET, lose_the_key, notifier, posted, text
 from tests.receivers import WebhookReceiver
@@ -117,7 +117,24 @@ def test_use_by_routes_is_told_in_place_of_the_button(as_admin: Client) -> None:
     assert reverse("notifiers:delete", args=[one.pk]) not in page
 
 
+def test_last_messages_and_their_answers_are_shown(as_admin: Client) -> None:
+    one = notifier()
+    delivery = Delivery.objects.create(
+        notifier=one,
+        notifier_name=one.name,
+        reason="opened",
+        lane="1",
+        message={},
+        state="failed",
+        created_at=NOW,
+        next_attempt_at=NOW,
+        attempt_count=1,
+    )
+    Attempt.objects.create(delivery=delivery, at=NOW, duration_ms=7, ok=False, answer="404 gone")
+    assert "404 gone" in text(as_admin, edit(one))
+
+
 def test_number_of_queries(as_admin: Client, django_assert_max_num_queries: object) -> None:
     one = notifier()
-    with django_assert_max_num_queries(7):  # type: ignore[operator]  # a fixture of pytest-django
+    with django_assert_max_num_queries(8):  # type: ignore[operator]  # a fixture of pytest-django
         text(as_admin, edit(one))
