@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from random import SystemRandom
+from statistics import median
 
 from playwright.sync_api import Page, sync_playwright
 
@@ -33,6 +35,28 @@ _OBSERVE = """
 """
 
 
+# When the page asked for its part, and when it had the answer: the first fetch after this moment.
+_FETCH = """
+(before) => {
+  const origin = performance.timeOrigin;
+  const fetches = performance.getEntriesByType("resource").filter(
+    (one) => new URL(one.name).pathname === location.pathname && origin + one.startTime > before);
+  performance.clearResourceTimings();
+  return [origin + fetches[0].startTime, origin + fetches[0].responseEnd];
+}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One change that a page showed; all in milliseconds, the parts one after the other."""
+
+    whole: float
+    rung: float
+    fetched: float
+    shown: float
+
+
 def measure(world: World, trials: int) -> Measured:
     """How long until the row has changed, in milliseconds."""
     path = chromium.find()
@@ -42,9 +66,16 @@ def measure(world: World, trials: int) -> Measured:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         try:
             page = _signed_in(browser.new_page(), world)
-            return Measured([_one(page, world, number) for number in range(trials)])
+            seen = [_one(page, world, number) for number in range(trials)]
         finally:
             browser.close()
+    parts = {
+        "until_the_page_asks": median(one.rung for one in seen),
+        "until_it_has_the_answer": median(one.fetched for one in seen),
+        "until_the_row_has_changed": median(one.shown for one in seen),
+    }
+    rounded = {name: round(value, 1) for name, value in parts.items()}
+    return Measured([one.whole for one in seen], {"median_of_parts_ms": rounded})
 
 
 def _signed_in(page: Page, world: World) -> Page:
@@ -57,17 +88,18 @@ def _signed_in(page: Page, world: World) -> Page:
     return page
 
 
-def _one(page: Page, world: World, number: int) -> float:
+def _one(page: Page, world: World, number: int) -> Seen:
     check = world.checks[number * 41 % len(world.checks)]
     page.wait_for_timeout(_random.uniform(*PAUSE_MS))
     page.evaluate(_OBSERVE, [f"Check of {check[1].removeprefix('check-')}", PATIENCE_MS])
-    before = world.set([check], "critical")
+    before = world.set([check], "critical") * 1000
     seen_at = float(page.evaluate("() => window.seenAt"))
     if not seen_at:
         raise Broken(f"{check} failed, and the open page did not say so")
+    asked_at, had_at = page.evaluate(_FETCH, before)
     page.wait_for_timeout(_random.uniform(*PAUSE_MS))
     world.recover([check])
-    return seen_at - before * 1000
+    return Seen(seen_at - before, asked_at - before, had_at - asked_at, seen_at - had_at)
 
 
 ROW = Row(
