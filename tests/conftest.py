@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-pytest_plugins = ["tests.people", "tests.consul"]
+pytest_plugins = ["tests.people", "tests.consul", "tests.browsers"]
 
 
 @pytest.fixture(scope="session", autouse=True)

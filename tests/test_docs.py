@@ -123,7 +123,9 @@ def test_every_make_target() -> None:
 @pytest.mark.parametrize("file", PAGES, ids=lambda file: file.name)
 def test_links_lead_somewhere(file: Path) -> None:
     text = file.read_text(encoding="utf-8")
-    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text) + re.findall(r'src(?:set)?="(.*?)"', text)
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text) + re.findall(
+        r'src(?:set)?="(.*?)"', text
+    )
     assert [link for link in links if not (file.parent / link).exists()] == []
 
 

@@ -95,7 +95,7 @@ def servers(state: State, now: datetime) -> str:
     if not _probed(state, now) or not state.peers:
         return ""
     if len(state.peers) == 1:
-        return "The only server may not fail."
+        return "Its only server must not fail."
     if state.failure_tolerance is not None:
         return f"{_may_fail(state.failure_tolerance)}."
     # Raft's members do not tell who of them is alive: this is what holds when all are.

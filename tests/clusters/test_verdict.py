@@ -90,7 +90,7 @@ ALL_WELL = Counts(total=412, passing=412)
             replace(HEALTHY, peers=["a"], failure_tolerance=0),
             ALL_WELL,
             "passing",
-            "All 412 checks are passing. The only server may not fail.",
+            "All 412 checks are passing. Its only server must not fail.",
         ),
         (
             replace(HEALTHY, leader=""),

@@ -12,7 +12,6 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from consulops.lab.demo import ADDRESSES
-from tests import chromium
 from tests.e2e.house import ADMIN, House
 from tests.e2e.visits import Visits
 from tests.product import READY, Product
@@ -37,15 +36,6 @@ def house(chromium_path: str, consul_binary: Path) -> Iterator[House]:
             # The one check that fails from the start: from then on all is calm.
             eventually(lambda: house.told("web-2-disk"))
             yield house
-
-
-@pytest.fixture(scope="session")
-def chromium_path() -> str:
-    """A browser; without one tests skip, or fail with CI=true."""
-    found = chromium.find()
-    if found is None and chromium.required():
-        pytest.fail("No Chromium: install it (apt install chromium).", pytrace=False)
-    return found or pytest.skip("No Chromium: install it (apt install chromium).")
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,6 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from consulops.accounts.models import Role
 from consulops.core import postgres
-from tests import chromium
 from tests.live.server import Web, cookie_of
 from tests.people import make_user
 
@@ -51,16 +50,13 @@ def ring() -> Iterator[Callable[[str], None]]:
 
 
 @pytest.fixture
-def open_page(web: Web) -> Iterator[Open]:
+def open_page(web: Web, chromium_path: str) -> Iterator[Open]:
     """Opens a page as an admin, and fails the test when the browser complains."""
-    path = chromium.find()
-    if path is None:
-        pytest.skip("no Chromium")
     name, _, value = cookie_of(make_user("ada", Role.ADMIN)).partition("=")
     base = f"http://127.0.0.1:{web.port}"
     complaints: list[str] = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=chromium_path, args=["--no-sandbox"])
 
         def start(address: str, width: int = 1440, scheme: str = "light", **more: bool) -> Page:
             context = browser.new_context(
