@@ -12,6 +12,10 @@ from typing import Any, Generic, TypeVar
 from django.core.exceptions import ValidationError
 from django.db.models import Field, Model, Q, QuerySet
 
+# A row with its 24-hour bar costs about half a millisecond: with this many, a list of 5,000 checks
+# stays within 60 ms at the server.
+SIZE = 50
+
 Row = TypeVar("Row", bound=Model)
 Item = TypeVar("Item")
 
@@ -26,7 +30,7 @@ class Page(Generic[Item]):
 
 
 def page(
-    rows: QuerySet[Row], order: tuple[str, ...], after: str = "", size: int = 100
+    rows: QuerySet[Row], order: tuple[str, ...], after: str = "", size: int = SIZE
 ) -> Page[Row]:
     """The rows after that key in this order ("-" = descending), which must end in a unique column.
 
@@ -42,7 +46,7 @@ def page(
 
 
 def page_of(
-    items: Sequence[Item], key: Callable[[Item], tuple[Any, ...]], after: str = "", size: int = 100
+    items: Sequence[Item], key: Callable[[Item], tuple[Any, ...]], after: str = "", size: int = SIZE
 ) -> Page[Item]:
     """The same for rows that were put together in memory and are sorted by this key."""
     known = _decode(after)

@@ -17,6 +17,7 @@ from consulops.accounts.models import User
 from consulops.alerts import services
 from consulops.alerts.models import Alert, Delivery
 from consulops.alerts.told import Recipient
+from consulops.core.paging import SIZE
 from tests.alerts.factories import (
     TEST,
     fail,
@@ -110,12 +111,12 @@ def test_filters(as_viewer: Client) -> None:
 
 
 def test_pages_by_key(as_viewer: Client) -> None:
-    see(make_cluster(), *(observation(f"c{number:03}") for number in range(130)))
+    see(make_cluster(), *(observation(f"c{number:03}") for number in range(SIZE + 30)))
     first = as_viewer.get(PAGE).context["page"]
     rest = shown(as_viewer, after=first.following)
-    assert (len(first.rows), len(rest)) == (100, 30)
+    assert (len(first.rows), len(rest)) == (SIZE, 30)
     assert not {alert.check_ref.check_id for alert in first.rows} & set(rest)
-    assert len(shown(as_viewer, after="broken")) == 100
+    assert len(shown(as_viewer, after="broken")) == SIZE
 
 
 def test_whom_each_was_told(as_viewer: Client) -> None:
@@ -197,6 +198,6 @@ def test_queries_do_not_grow_with_the_alerts(
     hook = make_notifier()
     for number in range(3):
         make_route(hook, f"route {number}", continues=True)
-    see(make_cluster(), *(observation(f"c{number}") for number in range(100)))
+    see(make_cluster(), *(observation(f"c{number}") for number in range(SIZE)))
     with django_assert_max_num_queries(BUDGET):
-        assert len(shown(as_operator)) == 100
+        assert len(shown(as_operator)) == SIZE

@@ -205,4 +205,4 @@ def test_a_known_critical_check_is_never_hidden_by_less(state: Known, counts: Co
 @given(states)
 def test_the_servers_sentence_never_promises_more_than_the_peers(state: Known) -> None:
     said = servers(replace(state, failure_tolerance=None), NOW)
-    assert said == "" or said.startswith(("At best", "The only server"))
+    assert said == "" or said.startswith(("At best", "Its only server"))

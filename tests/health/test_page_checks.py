@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from consulops.core.paging import SIZE
 from consulops.core.status import Status
 from tests.health.things import (
     ODD,
@@ -91,12 +92,12 @@ def test_chips_count_what_the_other_filters_leave(as_viewer: Client) -> None:
 
 def test_pages_follow_one_another(as_viewer: Client) -> None:
     cluster = make_cluster()
-    for number in range(101):
+    for number in range(SIZE + 1):
         make_check(cluster, check_id=f"c{number}")
     first = as_viewer.get(PAGE).context["page"]
-    assert len(first.rows) == 100
+    assert len(first.rows) == SIZE
     assert len(names(as_viewer, f"?after={first.following}")) == 1
-    assert len(names(as_viewer, "?after=garbage")) == 100
+    assert len(names(as_viewer, "?after=garbage")) == SIZE
 
 
 def test_nothing_of_a_silent_cluster_is_green(as_viewer: Client) -> None:

@@ -6,6 +6,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from consulops.core.paging import SIZE
 from consulops.core.status import Status
 from consulops.health.models import Service
 from tests.health.things import (
@@ -112,11 +113,13 @@ def test_it_is_filtered_by_its_address(as_viewer: Client) -> None:
 
 def test_pages_follow_one_another(as_viewer: Client) -> None:
     cluster = make_cluster()
-    Service.objects.bulk_create(Service(cluster=cluster, name=f"s{one:03}") for one in range(150))
+    Service.objects.bulk_create(
+        Service(cluster=cluster, name=f"s{one:03}") for one in range(SIZE + 20)
+    )
     first = as_viewer.get(PAGE).context["page"]
     second = as_viewer.get(f"{PAGE}?after={first.following}").context["page"]
     names = [group.name for group in first.rows + second.rows]
-    assert names == [f"s{one:03}" for one in range(150)]
+    assert names == [f"s{one:03}" for one in range(SIZE + 20)]
     assert (second.following, second.is_first) == ("", False)
     # The key of another list, and no key at all.
     for other in ("WyJ4Il0", "%00", "W10"):
