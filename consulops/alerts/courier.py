@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from consulops.alerts import outbox
 from consulops.alerts.models import Delivery
-from consulops.alerts.outbox import Result
+from consulops.alerts.outbox import Due, Result
 from consulops.core import postgres
 from consulops.core.concurrency import side_by_side
 from consulops.loops.context import Context
@@ -63,25 +63,26 @@ class Courier:
     async def _hand_out(self) -> None:
         await self.context.database(outbox.drop_orphans)
         while True:
-            work = await self.context.database(outbox.due, tuple(self.busy))
-            for delivery in work.deliveries:
-                notifier = work.notifiers[delivery.notifier_id or 0]
-                desk = await self._desk(notifier)
-                self.busy.add(delivery.pk)
-                task = asyncio.create_task(self._send(desk, delivery))
+            for one in await self.context.database(outbox.due, tuple(self.busy)):
+                desk = await self._desk(one)
+                self.busy.add(one.delivery.pk)
+                task = asyncio.create_task(self._send(desk, one.delivery))
                 desk.tasks.add(task)
                 task.add_done_callback(desk.tasks.discard)
-            await self.bell.wait(_seconds_until(work.next_at))
+            # Asked last: what is due is already on its way.
+            next_at = await self.context.database(outbox.next_attempt_at)
+            await self.bell.wait(_seconds_until(next_at))
 
-    async def _desk(self, notifier: Notifier) -> Desk:
+    async def _desk(self, due: Due) -> Desk:
         """The notifier's desk, opened anew when its settings have changed."""
-        desk = self.desks.get(notifier.pk)
-        if desk is None or desk.updated_at != notifier.updated_at:
-            fresh = await self.context.database(_open, notifier)
+        pk = due.delivery.notifier_id or 0
+        desk = self.desks.get(pk)
+        if desk is None or desk.updated_at != due.notifier_updated_at:
+            fresh = await self.context.database(_open, pk)
             if desk is not None:
                 fresh.tasks = desk.tasks
                 desk.threads.shutdown(wait=False)
-            self.desks[notifier.pk] = desk = fresh
+            self.desks[pk] = desk = fresh
         return desk
 
     async def _send(self, desk: Desk, delivery: Delivery) -> None:
@@ -120,7 +121,8 @@ class Courier:
             desk.threads.shutdown(wait=False, cancel_futures=True)
 
 
-def _open(notifier: Notifier) -> Desk:
+def _open(notifier_id: int) -> Desk:
+    notifier = Notifier.objects.get(pk=notifier_id)
     try:
         kind: Kind | SendError = load(notifier)
     except SendError as error:

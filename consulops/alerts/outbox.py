@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -13,7 +14,6 @@ from consulops.alerts.models import WAITING, Attempt, Delivery, DeliveryState
 from consulops.alerts.retry import next_attempt
 from consulops.live.services import publish
 from consulops.notifiers.base import SendError
-from consulops.notifiers.models import Notifier
 from consulops.notifiers.services import mark_error, mark_sent
 
 # How many deliveries of one notifier are taken at a time: a long queue of one notifier leaves
@@ -22,7 +22,8 @@ PER_NOTIFIER = 200
 
 # The oldest waiting message of each lane, for each enabled notifier on its own.
 _DUE = """
-SELECT due.* FROM notifiers_notifier AS notifier CROSS JOIN LATERAL (
+SELECT due.*, notifier.updated_at AS notifier_updated_at
+FROM notifiers_notifier AS notifier CROSS JOIN LATERAL (
     SELECT * FROM alerts_delivery AS one
     WHERE one.notifier_id = notifier.id
       AND one.state IN ('queued', 'retrying')
@@ -60,26 +61,24 @@ class Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
-    """What the courier has to do now, with the notifiers it is for, and when there is more."""
+class Due:
+    """A delivery to send now, and which version of its notifier's settings it is for."""
 
-    deliveries: list[Delivery]
-    notifiers: dict[int, Notifier]
-    next_at: datetime | None
+    delivery: Delivery
+    notifier_updated_at: datetime
 
 
-def due(busy: Iterable[int]) -> Work:
+def due(busy: Iterable[int]) -> list[Due]:
     """The deliveries to send now, leaving out those that are being sent."""
-    now = timezone.now()
-    parameters = {"now": now, "busy": list(busy), "limit": PER_NOTIFIER}
-    deliveries = list(Delivery.objects.raw(_DUE, parameters))
-    wanted = {one.notifier_id for one in deliveries if one.notifier_id is not None}
-    later = Delivery.objects.filter(state__in=WAITING, next_attempt_at__gt=now)
-    return Work(
-        deliveries=deliveries,
-        notifiers=Notifier.objects.in_bulk(wanted) if wanted else {},
-        next_at=later.order_by("next_attempt_at").values_list("next_attempt_at", flat=True).first(),
-    )
+    parameters = {"now": timezone.now(), "busy": list(busy), "limit": PER_NOTIFIER}
+    updated_at = attrgetter("notifier_updated_at")
+    return [Due(one, updated_at(one)) for one in Delivery.objects.raw(_DUE, parameters)]
+
+
+def next_attempt_at() -> datetime | None:
+    """When the next delivery that waits for another attempt is due."""
+    later = Delivery.objects.filter(state__in=WAITING, next_attempt_at__gt=timezone.now())
+    return later.order_by("next_attempt_at").values_list("next_attempt_at", flat=True).first()
 
 
 def stamp(results: Sequence[Result], fence: Callable[[], None]) -> None:
