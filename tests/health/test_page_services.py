@@ -113,9 +113,8 @@ def test_it_is_filtered_by_its_address(as_viewer: Client) -> None:
 
 def test_pages_follow_one_another(as_viewer: Client) -> None:
     cluster = make_cluster()
-    Service.objects.bulk_create(
-        Service(cluster=cluster, name=f"s{one:03}") for one in range(SIZE + 20)
-    )
+    all_names = [f"s{one:03}" for one in range(SIZE + 20)]
+    Service.objects.bulk_create(Service(cluster=cluster, name=name) for name in all_names)
     first = as_viewer.get(PAGE).context["page"]
     second = as_viewer.get(f"{PAGE}?after={first.following}").context["page"]
     names = [group.name for group in first.rows + second.rows]
