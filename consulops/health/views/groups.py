@@ -141,8 +141,12 @@ def _context(group: Group, own: CheckQuerySet, column: str, arrange: Arrange) ->
     cluster = group.cluster
     bars = bars_by(own, ("cluster", column), [cluster], now)
     rows = check_rows(_shown(own, column), {cluster.pk: cluster}, now)
+    same = urlencode({"cluster": cluster.name, column: group.name})
     return {
+        "column": column,
         "group": group,
+        "by_node": column == "service",
+        "checks_address": f"{reverse('health:checks')}?{same}",
         "is_old": is_old(cluster, now),
         "bar": bars.get((cluster.pk, group.name), blank(now)),
         "instances": arrange(rows),
