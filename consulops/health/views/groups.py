@@ -74,6 +74,10 @@ def _list(request: HttpRequest, column: str, find: Find, facts: Facts) -> HttpRe
     now = timezone.now()
     unknown = blank(now)
     context = {
+        "column": column,
+        "list_id": f"{column}s",
+        "detail": reverse(f"health:{column}"),
+        "placeholder": "Name or tag" if column == "service" else "Name or address",
         "asked": wanted,
         "page": page,
         "rows": [
