@@ -11,7 +11,7 @@ from typing import Any
 from tests.bench.row import Measured, Row, percentile
 
 HEADINGS = ("what", "unit", "n", "min", "median", "p95", "max", "target", "", "consul-alerts*")
-NOTE = "* Measured elsewhere on a machine of the same kind; consul-alerts is not run here."
+NOTE = "* Measured elsewhere; consul-alerts is not run here. See docs/benchmarks.md."
 
 
 def line(row: Row, measured: Measured) -> list[str]:
