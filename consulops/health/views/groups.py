@@ -34,7 +34,7 @@ from consulops.health.rows import (
     lean,
 )
 
-CHECKS_SHOWN = 200
+CHECKS_SHOWN = 2 * paging.SIZE
 CHANGES_SHOWN = 20
 # Further back a service's changes are on the pages of its checks.
 RECENT = timedelta(days=7)

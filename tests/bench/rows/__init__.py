@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from tests.bench.rows import burst, idle, kill, latency, page
+from tests.bench.rows import burst, idle, kill, latency, page, server
 
 ROWS = (
     latency.FAIL_SMALL,
     latency.FAIL_LARGE,
     latency.RECOVER,
     page.ROW,
+    server.ROW,
     burst.ROW,
     idle.ROW,
     kill.ROW,
