@@ -61,8 +61,11 @@ class Courier:
             self._close()
 
     async def _hand_out(self) -> None:
-        await self.context.database(outbox.drop_orphans)
+        rang = False
         while True:
+            if not rang:
+                # Nobody rings for messages whose notifier is gone.
+                await self.context.database(outbox.drop_orphans)
             for one in await self.context.database(outbox.due, tuple(self.busy)):
                 desk = await self._desk(one)
                 self.busy.add(one.delivery.pk)
@@ -71,7 +74,7 @@ class Courier:
                 task.add_done_callback(desk.tasks.discard)
             # Asked last: what is due is already on its way.
             next_at = await self.context.database(outbox.next_attempt_at)
-            await self.bell.wait(_seconds_until(next_at))
+            rang = await self.bell.wait(_seconds_until(next_at))
 
     async def _desk(self, due: Due) -> Desk:
         """The notifier's desk, opened anew when its settings have changed."""

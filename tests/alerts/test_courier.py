@@ -11,6 +11,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from consulops.alerts import courier
 from consulops.alerts.models import Alert, Attempt, Delivery
 from consulops.clusters.models import Cluster
 from consulops.loops.context import LeaseLost
@@ -196,6 +197,20 @@ def test_a_deleted_notifier_leaves_no_waiting_message(
     assert "deleted" in Delivery.objects.get().error
 
 
+def test_a_notifier_deleted_meanwhile_leaves_no_waiting_message_either(
+    cluster: Cluster, hook: WebhookReceiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(courier, "LOOK_EVERY_S", 0.2)
+    notifier = make_notifier(url=hook.url)
+    make_route(notifier)
+    hook.answer = Answer(429, headers={"Retry-After": "3600"})
+    with RunningLoop("courier"):
+        fail(cluster)
+        eventually(lambda: states() == {"retrying": 1})
+        notifier.delete()
+        eventually(lambda: states() == {"failed": 1})
+
+
 def test_a_kind_that_is_unknown_here_is_an_error_on_the_notifier(cluster: Cluster) -> None:
     notifier = make_notifier()
     make_route(notifier)
@@ -227,12 +242,12 @@ def test_a_lost_lease_stamps_nothing_and_the_successor_sends_again(
 
     make_route(make_notifier(url=hook.url))
     hook.answer = answer_late
-    with pytest.raises(LeaseLost), RunningLoop("courier") as courier:
+    with pytest.raises(LeaseLost), RunningLoop("courier") as running:
         fail(cluster)
         first = hook.next()
         Lease.objects.update(epoch=2)
         stolen.set()
-        courier.wait()
+        running.wait()
     assert states() == {"queued": 1}
     with RunningLoop("courier"):
         again = hook.next()
