@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import psycopg
 import pytest
 
 from consulops.core.embedded_postgres import CannotStart, Server, running
+from consulops.core.postgres_keeper import YOUNG_S
 from tests.product import ROOT
 from tests.waiting import eventually
 
@@ -102,6 +104,29 @@ def test_it_recovers_when_all_was_killed_with_9(data: Path) -> None:
     assert (data / "postgres" / "postmaster.pid").exists()
     with running(data) as url:
         psycopg.connect(url).close()
+
+
+def test_a_server_that_dies_is_started_again(data: Path) -> None:
+    with running(data) as url:
+        with psycopg.connect(url) as link:
+            link.execute("CREATE TABLE kept (word text)")
+        (server,) = [one for one in server_of(data) if "postgres_keeper" not in str(one.cmdline())]
+        # One that dies young could not start, and is left to a person.
+        began = time.monotonic()
+        eventually(lambda: time.monotonic() - began > YOUNG_S)
+        server.kill()
+        assert eventually(lambda: answers(url))
+        with psycopg.connect(url) as link:
+            link.execute("DROP TABLE kept")
+    assert server_of(data) == []
+
+
+def answers(url: str) -> bool:
+    try:
+        psycopg.connect(url).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def test_a_pid_that_is_another_process_by_now_does_not_hold_it_up(data: Path) -> None:
