@@ -97,6 +97,8 @@ class Supervisor:
                 log.warning("cannot renew the leases: %s", str(error).strip())
                 wait_s = await self._after_failed_beat()
             except Exception:
+                # Asking the apps for their keys runs their code: a defect in one must not end the
+                # supervisor, and with it the loops of all the others.
                 log.exception("the beat failed")
                 wait_s = await self._after_failed_beat()
             await self._news.wait(min(wait_s, max(end - time.monotonic(), 0)))
@@ -170,6 +172,7 @@ class Supervisor:
                 self._news.ring()
                 return
             except Exception:
+                # Whatever it is, it is logged, shown on the System page, and tried again.
                 error = traceback.format_exc(limit=-8)
                 log.exception("%s crashed", key)
             finally:
