@@ -58,7 +58,11 @@ INSTALLED_APPS = [
     "consulops.loops",
     "consulops.notifiers",
     "consulops.health",
+    "consulops.silences",
     "consulops.alerts",
+    "consulops.rules",
+    "consulops.watchdog",
+    "consulops.events",
     "consulops.api",
 ]
 

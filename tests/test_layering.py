@@ -18,7 +18,9 @@ ROWS: tuple[frozenset[str], ...] = (
     frozenset({"accounts"}),
     frozenset({"clusters", "live", "loops", "notifiers"}),
     frozenset({"health"}),
+    frozenset({"silences"}),
     frozenset({"alerts"}),
+    frozenset({"rules", "watchdog", "events"}),
     frozenset({"api", "settings", "urls", "asgi"}),
 )
 # Modules of any app that stand in the last row: they only join things together.

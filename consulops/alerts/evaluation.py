@@ -12,11 +12,11 @@ from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.urls import reverse
 
-from consulops.alerts.matching import Match, Subject, compile_match
 from consulops.alerts.models import Alert, Delivery, Notice, Reason, Route
 from consulops.alerts.pipeline import Decision, Outcome, Situation, Terms, decide
 from consulops.core import postgres
 from consulops.core.status import Status
+from consulops.health.matching import Match, Subject, compile_match
 from consulops.health.models import Check
 from consulops.live.services import publish
 from consulops.notifiers.base import AlertFacts, Message

@@ -7,9 +7,9 @@ from typing import Any
 
 from django import forms
 
-from consulops.alerts.matching import PATTERNS, STATUSES, BadMatch, compile_match
 from consulops.alerts.models import Route
 from consulops.core.status import FAILING
+from consulops.health.matching import PATTERNS, STATUSES, BadMatch, compile_match
 from consulops.notifiers.models import Notifier
 
 _MATCH = "match_"
@@ -20,6 +20,9 @@ _PATTERN_HELP = {
     "node": "Regular expression, whole match: <code>db-[0-9]+</code>.",
     "check": "Regular expression, whole match, of the check's id: <code>serfHealth</code>.",
     "tag": "Regular expression, whole match: one of the service's tags has to agree.",
+    "service_id": "Regular expression, whole match, of the instance's id: <code>web-1</code>.",
+    "name": "Regular expression, whole match, of the check's name.",
+    "output": "Regular expression, whole match, of what the check says: <code>.*timeout.*</code>.",
 }
 _GROUPS = ("cluster", "service", "node", "check")
 _SECONDS = "In seconds: 60 is a minute, 3600 an hour."

@@ -23,12 +23,19 @@ class Route(models.Model):
     name = models.CharField(max_length=60, unique=True)
     position = models.IntegerField(default=0)
     enabled = models.BooleanField(default=True)
-    # {"cluster": regex, "service": …, "node": …, "check": …, "tag": …, "status": [words]}
+    # As health/matching.py compiles it.
     match = models.JSONField(default=dict)
     wait_s = models.PositiveIntegerField(default=0)
     remind_every_s = models.PositiveIntegerField(default=0)
     group_by = ArrayField(models.CharField(max_length=10), default=list, blank=True)
+    # How long the first alert of a group waits for others, and a group until its next message.
     group_wait_s = models.PositiveIntegerField(default=0)
+    group_interval_s = models.PositiveIntegerField(default=0)
+    # Times of the week as core/windows.py reads them; empty: always. Outside it holds its peace.
+    active_hours = models.JSONField(default=list, blank=True)
+    # Tells these too when nobody has acknowledged for so long after the first message; 0: never.
+    escalate_after_s = models.PositiveIntegerField(default=0)
+    escalate_to = models.ManyToManyField(Notifier, related_name="escalations", blank=True)
     notify_resolved = models.BooleanField(default=True)
     # "continue" in `apply`: also try the routes after this one.
     continues = models.BooleanField(default=False)
@@ -63,6 +70,9 @@ class Alert(models.Model):
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
     )
     comment = models.TextField(blank=True, default="")
+    # Since when its check flaps, and until when it must rest to count as stable; null: it does not.
+    flapping_since = models.DateTimeField(null=True)
+    stable_at = models.DateTimeField(null=True)
 
     objects = AlertQuerySet.as_manager()
 
@@ -81,6 +91,11 @@ class Alert(models.Model):
                 name="alert_open",
             ),
             models.Index(fields=("-opened_at", "-id"), name="alert_newest"),
+            models.Index(
+                fields=("stable_at",),
+                condition=Q(stable_at__isnull=False),
+                name="alert_flapping",
+            ),
         )
 
     def __str__(self) -> str:
@@ -102,6 +117,41 @@ class Alert(models.Model):
         return self.resolved_at - self.opened_at if self.resolved_at else None
 
 
+class Comment(models.Model):
+    """What a person wrote about an alert, for those who look at it later."""
+
+    alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="comments")
+    at = models.DateTimeField()
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    author_name = models.CharField(max_length=150)
+    text = models.TextField(max_length=4000)
+
+    class Meta:
+        ordering = ("at", "id")
+
+    def __str__(self) -> str:
+        return f"comment {self.pk}"
+
+
+class Noise(models.Model):
+    """What keeps many failures from becoming many messages, for all routes; one row."""
+
+    # A node that is down speaks for its services, an unreachable cluster for all that is in it.
+    inhibit_by_node = models.BooleanField(default=True)
+    inhibit_by_cluster = models.BooleanField(default=True)
+    # A check flaps when it changes so often within the window; 0: flapping is not looked for.
+    flap_changes = models.PositiveSmallIntegerField(default=6)
+    flap_window_s = models.PositiveIntegerField(default=600)
+    # How long it must rest to be called stable again.
+    flap_rest_s = models.PositiveIntegerField(default=300)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return "noise"
+
+
 class Notice(models.Model):
     """What one route has decided about one alert, and what it last said: the pipeline's memory."""
 
@@ -111,6 +161,9 @@ class Notice(models.Model):
     # The status that was last told, empty while nothing was.
     said = models.CharField(max_length=12, blank=True, default="")
     said_at = models.DateTimeField(null=True)
+    # When a failure was first told, and when that was told to those who come next.
+    told_at = models.DateTimeField(null=True)
+    escalated_at = models.DateTimeField(null=True)
     # When the pipeline must look again: end of a wait, of a group's wait, or a reminder.
     due_at = models.DateTimeField(null=True)
     # The group whose message it shares, and since when it waits for others of that group.
@@ -142,6 +195,8 @@ class Reason(models.TextChoices):
     CHANGED = "changed", "Changed"
     RESOLVED = "resolved", "Resolved"
     REMINDER = "reminder", "Reminder"
+    FLAPPING = "flapping", "Flapping"
+    ESCALATED = "escalated", "Escalated"
     TEST = "test", "Test"
 
 

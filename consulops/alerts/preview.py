@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from consulops.alerts.matching import Match, Subject
 from consulops.core.status import FAILING
+from consulops.health.matching import Match, Subject
 from consulops.health.models import Check
 from consulops.health.querysets import WORST_FIRST
 

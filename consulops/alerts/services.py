@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from consulops.accounts.audit import Actor, changed_fields, record
 from consulops.alerts import evaluation
-from consulops.alerts.matching import compile_match
 from consulops.alerts.models import WAITING, Alert, Delivery, Route
 from consulops.core.batches import delete_in_batches
 from consulops.core.status import FAILING, LOOKS, Status, parse
+from consulops.health.matching import compile_match
 from consulops.health.models import Transition
 from consulops.live.services import publish
 from consulops.notifiers.models import Notifier

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from consulops.alerts.matching import PATTERNS, STATUSES
 from consulops.alerts.models import Route
 from consulops.core.times import in_words
+from consulops.health.matching import PATTERNS, STATUSES
 from consulops.notifiers.models import Notifier
 
 # Patterns that match every name.

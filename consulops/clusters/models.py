@@ -24,6 +24,17 @@ class Colour(models.TextChoices):
     RED = "red", "Red (production)"
 
 
+# The name under which ConsulOps itself has alerts, about what belongs to no cluster.
+OURSELVES = "consulops"
+
+
+class ClusterManager(models.Manager["Cluster"]):
+    """The Consul clusters, without the row that stands for ConsulOps itself."""
+
+    def get_queryset(self) -> models.QuerySet[Cluster]:
+        return super().get_queryset().filter(internal=False)
+
+
 class Cluster(models.Model):
     """One Consul datacenter: where it answers, as whom we ask, and how it is shown."""
 
@@ -34,7 +45,10 @@ class Cluster(models.Model):
             RegexValidator(
                 r"\A[A-Za-z0-9][A-Za-z0-9._-]*\Z",
                 "Use letters, digits, dots, dashes and underscores; begin with a letter or digit.",
-            )
+            ),
+            RegexValidator(
+                rf"\A{OURSELVES}\Z", "This name stands for ConsulOps itself.", inverse_match=True
+            ),
         ],
     )
     address = models.CharField(max_length=255, validators=[validation.validate_address])
@@ -55,16 +69,29 @@ class Cluster(models.Model):
     client_key = EncryptedTextField(blank=True, default="", validators=[validation.validate_key])
     verify_tls = models.BooleanField(default=True)
     colour = models.CharField(max_length=10, choices=Colour.choices, default=Colour.GREY)
+    # True for the one row that stands for ConsulOps itself, which has alerts and no Consul.
+    internal = models.BooleanField(default=False, editable=False)
     read_only = models.BooleanField(default=False)
     enabled = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ClusterManager()
+    every = models.Manager["Cluster"]()
 
     class Meta:
         ordering = ("name",)
 
     def __str__(self) -> str:
         return self.name
+
+    @classmethod
+    def ourselves(cls) -> Cluster:
+        """The row that stands for ConsulOps itself, made when it is first needed."""
+        row, _ = cls.every.get_or_create(
+            name=OURSELVES, defaults={"internal": True, "enabled": False, "address": ""}
+        )
+        return row
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """A cluster never is without its state row, which the loops only ever update."""

@@ -43,12 +43,46 @@ class Service(models.Model):
         return self.name
 
 
+class Source(models.TextChoices):
+    """Who says how a check is."""
+
+    CONSUL = "consul", "Consul"
+    RULE = "rule", "A service rule"
+    CONSULOPS = "consulops", "ConsulOps"
+
+
+class Instance(models.Model):
+    """One instance of a service with its meta; kept only while some matcher asks for meta."""
+
+    cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="instances")
+    node = models.TextField()
+    service_id = models.TextField()
+    service = models.TextField()
+    meta = models.JSONField(default=dict)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint("cluster", "node", "service_id", name="one_instance"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.node} {self.service_id}"
+
+
+class ConsulChecks(models.Manager["Check"]):
+    """The checks that Consul has, without those that we made ourselves."""
+
+    def get_queryset(self) -> models.QuerySet[Check]:
+        return super().get_queryset().filter(source=Source.CONSUL)
+
+
 class Check(models.Model):
-    """The current state of one health check."""
+    """The current state of one health check, or of something that we watch like one."""
 
     cluster = models.ForeignKey(Cluster, on_delete=models.CASCADE, related_name="checks")
     node = models.TextField()
     check_id = models.TextField()
+    source = models.CharField(max_length=10, choices=Source.choices, default=Source.CONSUL)
     name = models.TextField(blank=True, default="")
     service_id = models.TextField(blank=True, default="")
     service = models.TextField(blank=True, default="")
@@ -62,7 +96,8 @@ class Check(models.Model):
     modify_index = models.BigIntegerField(default=0)
     first_seen_at = models.DateTimeField()
 
-    objects = CheckQuerySet.as_manager()
+    objects = ConsulChecks.from_queryset(CheckQuerySet)()
+    every = CheckQuerySet.as_manager()
 
     class Meta:
         constraints = (models.UniqueConstraint("cluster", "node", "check_id", name="one_check"),)

@@ -16,7 +16,7 @@ from consulops.clusters.services import saw_event
 from consulops.core.batches import delete_in_batches
 from consulops.core.status import LOOKS, Status
 from consulops.health import hours
-from consulops.health.models import Check, CheckHour, Node, Service, Transition
+from consulops.health.models import Check, CheckHour, Node, Service, Source, Transition
 from consulops.health.observation import Key, Observation, cut, short
 from consulops.health.picture import Known
 from consulops.health.signals import transitions_recorded
@@ -30,11 +30,12 @@ _CHUNK = 1000
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """Where changes belong: the cluster, the lease's fence, and if they were seen happening."""
+    """Where changes belong: cluster, the lease's fence, whether and by whom they were seen."""
 
     cluster: Cluster
     fence: Callable[[], None]
     watched: bool = True
+    source: Source = Source.CONSUL
 
 
 def known_checks(cluster_id: int) -> dict[Key, Known]:
@@ -68,7 +69,8 @@ def record(
         ]
         transitions += _let_go(where, gone, now)
         _append(transitions)
-        saw_event(where.cluster.pk, now)
+        if where.source is Source.CONSUL:
+            saw_event(where.cluster.pk, now)
         publish("checks")
     return transitions
 
@@ -78,7 +80,7 @@ def _present(cluster_id: int, keys: Iterable[Key]) -> dict[Key, Check]:
     wanted = set(keys)
     if not wanted:
         return {}
-    rows = Check.objects.filter(
+    rows = Check.every.filter(
         cluster_id=cluster_id,
         node__in={node for node, _ in wanted},
         check_id__in={check_id for _, check_id in wanted},
@@ -109,6 +111,7 @@ def _store(
             cluster=where.cluster,
             node=one.node,
             check_id=one.check_id,
+            source=where.source,
             name=one.name,
             service_id=one.service_id,
             service=one.service,
@@ -123,7 +126,7 @@ def _store(
         )
         for one in seen
     ]
-    return Check.objects.bulk_create(
+    return Check.every.bulk_create(
         checks,
         update_conflicts=True,
         unique_fields=("cluster", "node", "check_id"),
@@ -160,7 +163,7 @@ def _let_go(where: Recording, keys: Iterable[Key], now: datetime) -> list[Transi
         check.rank, check.since, check.output = LOOKS[Status.GONE].rank, now, ""
         transitions.append(_transition(where, check, previous, now))
     # All of these rows exist. For hundreds of them bulk_update costs ten times as much.
-    Check.objects.bulk_create(
+    Check.every.bulk_create(
         checks,
         update_conflicts=True,
         unique_fields=("pk",),
@@ -234,6 +237,6 @@ def prune(now: datetime) -> dict[str, int]:
     old = {
         "transitions": Transition.objects.filter(at__lt=limit),
         "hours": CheckHour.objects.filter(hour__lt=limit),
-        "checks": Check.objects.filter(status=Status.GONE, since__lt=limit),
+        "checks": Check.every.filter(status=Status.GONE, since__lt=limit),
     }
     return {name: delete_in_batches(rows) for name, rows in old.items()}

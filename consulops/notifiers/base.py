@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar
+from urllib.parse import quote
 
 import aiohttp
 from django import forms
 
 from consulops.core import status
+from consulops.notifiers.wording import PLAIN, Wording
 
 VERSION = 1
 _RESOLVED = frozenset({"passing", "gone"})
@@ -68,6 +71,18 @@ class AlertFacts:
         """What fails, where: `web on n1: HTTP`, and `n1: Disk` for a check of the node itself."""
         place = f"{self.service} on {self.node}" if self.service else self.node
         return f"{place}: {self.name or self.check}"
+
+    def incident_key(self, longest: int = 255) -> str:
+        """What an incident of this check alone is known by: `consulops/dc1/n1/web-1/web-1-http`.
+
+        It holds cluster, node, service and check, so that the recovery of one check never closes
+        the incident of another. One that is too long keeps its head and gets its hash as the tail.
+        """
+        parts = (self.cluster, self.node, self.service_id or "_", self.check)
+        key = "/".join(("consulops", *(quote(part, safe=":@ ") for part in parts)))
+        if len(key) <= longest:
+            return key
+        return f"{key[: longest - 33]}…{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
     @property
     def title(self) -> str:
@@ -161,12 +176,23 @@ class Kind(ABC):
     # Stored encrypted, never shown again, and cut out of every answer and error.
     secret_fields: ClassVar[frozenset[str]] = frozenset()
     blocking: ClassVar[bool]
+    # Which parts of a message people may word themselves: "subject", "body", both or none.
+    templated: ClassVar[tuple[str, ...]] = ()
     # A template that says `kind.label` means the class and does not want one made.
     do_not_call_in_templates: ClassVar[bool] = True
 
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        """Takes the cleaned settings, secrets among them."""
+    def __init__(self, config: Mapping[str, Any], wording: Wording = PLAIN) -> None:
+        """Takes the cleaned settings, secrets among them, and the templates of its messages."""
         self.config = {name: config.get(name, one.initial) for name, one in self.fields.items()}
+        self.wording = wording
+
+    def subject(self, message: Message) -> str:
+        """The message's title, or what the notifier's own template makes of the message."""
+        return self.wording.subject_of(message, message.title())
+
+    def body(self, message: Message, default: str) -> str:
+        """What the notifier's own template makes of the message; without one the default."""
+        return self.wording.body_of(message, default)
 
     @classmethod
     def problems(cls, config: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -31,6 +31,9 @@ class Notifier(models.Model):
     secrets = EncryptedJSONField(default=dict)
     # When a secret was last entered or removed.
     secrets_at = models.DateTimeField(null=True)
+    # What people word themselves; empty: the kind's own words.
+    subject_template = models.TextField(blank=True, default="")
+    body_template = models.TextField(blank=True, default="")
     enabled = models.BooleanField(default=True)
     timeout_s = models.PositiveSmallIntegerField(
         default=10, validators=[MinValueValidator(1), MaxValueValidator(120)]

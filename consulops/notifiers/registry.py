@@ -13,6 +13,7 @@ from consulops.core.crypto import WrongKey
 from consulops.notifiers import kinds as package
 from consulops.notifiers.base import AsyncKind, BlockingKind, Kind, SendError
 from consulops.notifiers.models import Notifier
+from consulops.notifiers.wording import Wording
 
 
 class BadKind(Exception):
@@ -49,7 +50,8 @@ def load(notifier: Notifier) -> Kind:
             f"This release has no notifiers of the kind {notifier.kind}.", permanent=True
         )
     try:
-        return kind({**notifier.config, **notifier.secrets})
+        wording = Wording(notifier.subject_template, notifier.body_template)
+        return kind({**notifier.config, **notifier.secrets}, wording)
     except WrongKey as error:
         raise SendError(str(error), permanent=True) from None
 

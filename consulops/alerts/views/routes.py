@@ -17,11 +17,11 @@ from consulops.accounts.audit import Actor
 from consulops.accounts.models import Role
 from consulops.alerts import services, wording
 from consulops.alerts.forms import RouteForm
-from consulops.alerts.matching import compile_match
 from consulops.alerts.models import Route
 from consulops.alerts.preview import preview
 from consulops.alerts.views.answers import done
 from consulops.core import export
+from consulops.health.matching import compile_match
 from consulops.live.context import is_fragment
 from consulops.live.etag import fresh_by
 from consulops.notifiers.models import Notifier

@@ -9,7 +9,6 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import transaction
 
 from consulops.accounts.audit import Actor
-from consulops.alerts.matching import BadMatch, compile_match
 from consulops.alerts.models import Route
 from consulops.alerts.services import delete_route, save_route
 from consulops.api.configuration.document import ClusterItem, Document, NotifierItem, RouteItem
@@ -17,6 +16,7 @@ from consulops.api.configuration.problems import BadFile, problem
 from consulops.clusters.models import Cluster
 from consulops.clusters.services import delete_cluster, save_cluster
 from consulops.core.crypto import WrongKey
+from consulops.health.matching import BadMatch, compile_match
 from consulops.notifiers.config import ConfigError, from_config
 from consulops.notifiers.models import Notifier
 from consulops.notifiers.services import InUse, delete_notifier, save_notifier

@@ -8,10 +8,10 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from consulops.alerts.matching import PATTERNS
 from consulops.alerts.models import Route
 from consulops.api.configuration.document import ClusterItem, NotifierItem, RouteItem
 from consulops.clusters.models import Cluster
+from consulops.health.matching import PATTERNS
 from consulops.notifiers.models import Notifier
 
 

@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 import aiohttp
 from django import forms
 
-from consulops.notifiers.answers import classify, describe, excerpt
+from consulops.notifiers.answers import excerpt
 from consulops.notifiers.base import AlertFacts, AsyncKind, Message
 from consulops.notifiers.fields import WebAddressField
-from consulops.notifiers.http import read_some
+from consulops.notifiers.http import exchange
 
 # Slack takes 50 blocks and 3,000 characters in each, but nobody reads that on a phone.
 _MOST_ALERTS = 20
@@ -44,14 +44,7 @@ class Slack(AsyncKind):
     secret_fields = frozenset({"url"})
 
     async def send(self, http: aiohttp.ClientSession, message: Message, timeout_s: float) -> str:
-        async with http.post(
-            self.config["url"], json=payload(message), allow_redirects=False
-        ) as answer:
-            text = await read_some(answer)
-            error = classify(answer.status, answer.headers, text)
-            if error:
-                raise error
-            return describe(answer.status, text)
+        return await exchange(http, self.config["url"], json=payload(message))
 
 
 def payload(message: Message) -> dict[str, Any]:

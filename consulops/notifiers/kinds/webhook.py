@@ -11,10 +11,9 @@ import aiohttp
 from django import forms
 
 from consulops.notifiers import tls
-from consulops.notifiers.answers import classify, describe
 from consulops.notifiers.base import AsyncKind, Message
 from consulops.notifiers.fields import CertificateField, HeadersField, WebAddressField
-from consulops.notifiers.http import read_some
+from consulops.notifiers.http import exchange
 
 
 class Webhook(AsyncKind):
@@ -53,19 +52,14 @@ class Webhook(AsyncKind):
 
     async def send(self, http: aiohttp.ClientSession, message: Message, timeout_s: float) -> str:
         body = json.dumps(message.to_dict(), ensure_ascii=False).encode("utf-8", "replace")
-        async with http.request(
-            self.config["method"],
+        return await exchange(
+            http,
             self.config["url"],
+            method=self.config["method"],
             data=body,
             headers=self._headers(message, body),
-            allow_redirects=False,
             ssl=tls.context(bool(self.config["verify_tls"]), self.config["ca_certificate"] or ""),
-        ) as answer:
-            text = await read_some(answer)
-            error = classify(answer.status, answer.headers, text)
-            if error:
-                raise error
-            return describe(answer.status, text)
+        )
 
     def _headers(self, message: Message, body: bytes) -> dict[str, str]:
         headers = {

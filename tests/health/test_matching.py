@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from consulops.alerts.matching import BadMatch, Subject, compile_match
+from consulops.health.matching import BadMatch, Subject, compile_match
 
 WEB = Subject("dc1", "web", "n1", "web-1", ("http", "blue"), "critical")
 

@@ -1,0 +1,26 @@
+"""How ConsulOps watches itself and what it watches with."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from consulops.core.crypto import EncryptedTextField
+
+
+class Watchdog(models.Model):
+    """Which of our own troubles are alerts, and whom we tell that all is well; one row."""
+
+    # How long a cluster may not answer, or a watcher be behind, before that is an alert.
+    unreachable_after_s = models.PositiveIntegerField(default=30)
+    # How long a notifier's oldest message may wait before its delivery counts as failing.
+    delivery_after_s = models.PositiveIntegerField(default=60)
+    # The dead man's switch: pinged while all is well. Whoever knows it can ping it: a secret.
+    heartbeat_url = EncryptedTextField(blank=True, default="")
+    heartbeat_set_at = models.DateTimeField(null=True, editable=False)
+    heartbeat_every_s = models.PositiveIntegerField(default=60)
+    heartbeat_at = models.DateTimeField(null=True, editable=False)
+    heartbeat_error = models.TextField(blank=True, default="", editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return "watchdog"
