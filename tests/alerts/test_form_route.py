@@ -147,7 +147,7 @@ def test_a_change(as_admin: Client) -> None:
     ("field", "value", "error"),
     [
         ("match_service", "web-((", "No regular expression: missing )"),
-        ("match_tag", "*", "No regular expression: nothing to repeat"),
+        ("match_tag", "*", "No regular expression: no argument for repetition"),
         ("match_status", [], "Tick at least one."),
         ("match_status", ["passing"], "passing is not one of the available choices"),
         ("group_by", ["tag"], "tag is not one of the available choices"),
