@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from consulops.silences.querysets import SilenceQuerySet
+
 
 class Origin(models.TextChoices):
     """Where a silence comes from."""
@@ -34,6 +36,8 @@ class Silence(models.Model):
     origin = models.CharField(max_length=15, choices=Origin.choices, default=Origin.PAGE)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects = SilenceQuerySet.as_manager()
 
     class Meta:
         ordering = ("-starts_at", "-id")
