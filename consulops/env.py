@@ -98,6 +98,12 @@ SETTINGS: tuple[Setting, ...] = (
         "./var",
         "Folder for the database, keys, logs and demo.",
     ),
+    Setting(
+        "CONSULOPS_EXECUTABLES",
+        _path,
+        None,
+        "Folder of the programs that may be run; unset: executables in the data folder.",
+    ),
     Setting("CONSULOPS_BIND", _bind, "127.0.0.1:8000", "Address and port of the web pages."),
     Setting(
         "CONSULOPS_URL",

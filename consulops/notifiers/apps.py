@@ -1,4 +1,4 @@
-"""Registers the app, and finds the kinds of notifiers."""
+"""Registers the app, and finds the kinds of notifiers; makes the folder of programs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ class NotifiersConfig(AppConfig):
 
     def ready(self) -> None:
         # Imported here: the registry needs the models, which are ready only now.
-        from consulops.notifiers import registry
+        from consulops.notifiers import executables, registry
 
         registry.kinds()
+        executables.make_folder()
