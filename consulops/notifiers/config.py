@@ -31,6 +31,13 @@ def from_config(
     known = kinds().get(kind)
     if known is None:
         raise ConfigError({"kind": [f"There is no kind {kind}; there are {', '.join(kinds())}."]})
+    return cleaned(known, config, kept)
+
+
+def cleaned(
+    known: type[Kind], config: Mapping[str, Any], kept: Mapping[str, Any] | None = None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The same for a kind that is at hand; raises ConfigError."""
     errors = {name: ["There is no such setting."] for name in config if name not in known.fields}
     given = {**{name: (kept or {}).get(name) for name in known.secret_fields}, **_present(config)}
     values: dict[str, Any] = {}

@@ -26,26 +26,12 @@ class SecretTextarea(forms.Textarea):
         return super().get_context(name, None, attrs)
 
 
-class NotifierForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
-    """A new notifier, or the settings of one; an empty secret means: keep the one that is there.
+class KindForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    """A row with a kind: the fields that its kind declares, and secrets that never come back.
 
-    A valid form has written everything into its `instance`, secrets too.
+    An empty secret means: keep the one that is there. A valid form has written everything into
+    its `instance`, secrets too.
     """
-
-    class Meta:
-        model = Notifier
-        fields = ("name", "enabled", "timeout_s", "concurrency")
-        labels = {
-            "enabled": "Send messages",
-            "timeout_s": "Timeout in seconds",
-            "concurrency": "Messages at a time",
-        }
-        help_texts = {
-            "name": "How routes and people call it.",
-            "enabled": "Switched off, it gets no new messages, and those that wait go on waiting.",
-            "timeout_s": "After this long without an answer the message is tried again later.",
-            "concurrency": "More than these wait for their turn.",
-        }
 
     def __init__(self, kind: type[Kind], *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -120,15 +106,34 @@ class NotifierForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at
             if _CLEAR + name in self.fields:
                 yield self[_CLEAR + name]
 
+
+class NotifierForm(KindForm):
+    """A new notifier, or the settings of one."""
+
+    class Meta:
+        model = Notifier
+        fields = ("name", "enabled", "timeout_s", "concurrency")
+        labels = {
+            "enabled": "Send messages",
+            "timeout_s": "Timeout in seconds",
+            "concurrency": "Messages at a time",
+        }
+        help_texts = {
+            "name": "How routes and people call it.",
+            "enabled": "Switched off, it gets no new messages, and those that wait go on waiting.",
+            "timeout_s": "After this long without an answer the message is tried again later.",
+            "concurrency": "More than these wait for their turn.",
+        }
+
     def common_fields(self) -> Iterator[forms.BoundField]:
         """The fields that every notifier has, but for its name."""
         return (self[name] for name in ("enabled", "timeout_s", "concurrency"))
 
 
-def _kept(notifier: Notifier) -> tuple[dict[str, Any], str]:
+def _kept(row: Any) -> tuple[dict[str, Any], str]:
     """The stored secrets, or none and why they cannot be read."""
     try:
-        return dict(notifier.secrets), ""
+        return dict(row.secrets), ""
     except WrongKey as error:
         return {}, str(error)
 
