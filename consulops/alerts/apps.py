@@ -10,8 +10,10 @@ class AlertsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Joins the transaction that records transitions."""
-        from consulops.alerts.services import on_transitions
+        """Joins the transactions that record transitions and that change silences."""
+        from consulops.alerts.lifecycle import look_again, on_transitions
         from consulops.health.signals import transitions_recorded
+        from consulops.silences.signals import silences_changed
 
         transitions_recorded.connect(on_transitions, dispatch_uid="alerts")
+        silences_changed.connect(look_again, dispatch_uid="alerts")

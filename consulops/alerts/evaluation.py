@@ -2,60 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.conf import settings
 from django.db.models import Q, QuerySet
-from django.urls import reverse
 
-from consulops.alerts.models import Alert, Delivery, Notice, Reason, Route
-from consulops.alerts.pipeline import Decision, Outcome, Situation, Terms, decide
+from consulops.alerts.grouping import Groups, group_key
+from consulops.alerts.messages import Letter, Outgoing
+from consulops.alerts.models import Alert, Notice, Reason, Route
+from consulops.alerts.pipeline import FLAPPING, Decision, Hold, Outcome, Situation, decide
+from consulops.alerts.surroundings import Surroundings
+from consulops.alerts.table import Table
 from consulops.core import postgres
-from consulops.core.status import Status
-from consulops.health.matching import Match, Subject, compile_match
-from consulops.health.models import Check
+from consulops.health.matching import Subject
 from consulops.live.services import publish
-from consulops.notifiers.base import AlertFacts, Message
-from consulops.notifiers.models import Notifier
 
 _CHUNK = 1000
-
-
-@dataclass(slots=True)
-class Table:
-    """The routes in order, compiled, with their notifiers."""
-
-    routes: list[Route]
-    matches: dict[int, Match]
-    notifiers: dict[int, list[Notifier]]
-
-    @classmethod
-    def load(cls) -> Table:
-        """The routes that are switched on, with their notifiers that are; in two queries."""
-        routes = list(Route.objects.filter(enabled=True).order_by("position", "id"))
-        notifiers: defaultdict[int, list[Notifier]] = defaultdict(list)
-        links = Route.notifiers.through.objects.filter(
-            route__enabled=True, notifier__enabled=True
-        ).select_related("notifier")
-        for link in links.order_by("notifier_id"):
-            notifiers[link.route_id].append(link.notifier)
-        return cls(routes, {route.pk: compile_match(route.match) for route in routes}, notifiers)
-
-    def mismatches(self, subject: Subject) -> dict[int, str]:
-        """For each route why it does not speak for the subject; empty text: it does."""
-        taken_by, reasons = "", {}
-        for route in self.routes:
-            if taken_by:
-                reasons[route.pk] = f"the route {taken_by} comes first"
-                continue
-            reasons[route.pk] = self.matches[route.pk].mismatch(subject)
-            if not reasons[route.pk] and not route.continues:
-                taken_by = route.name
-        return reasons
 
 
 @dataclass(slots=True)
@@ -63,16 +26,16 @@ class Batch:
     """What one evaluation knows besides its alerts, and what it is about to write."""
 
     now: datetime
-    resting: dict[int, str]
-    group_starts: dict[tuple[int, str], datetime]
+    table: Table
+    around: Surroundings
+    groups: Groups
     notices: list[Notice] = field(default_factory=list)
-    # (route, group, reason) to the alerts of one message.
-    messages: defaultdict[tuple[int, str, Reason], list[Alert]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
+    outgoing: Outgoing = field(default_factory=Outgoing)
 
 
-def evaluate(alerts: Sequence[Alert], now: datetime, *, fresh: bool = False) -> None:
+def evaluate(
+    alerts: Sequence[Alert], now: datetime, *, fresh: bool = False, table: Table | None = None
+) -> None:
     """Decides about these alerts, whose rows the caller's transaction has locked.
 
     The alerts must have their check and cluster loaded. `fresh`: they were made just now, so
@@ -80,20 +43,13 @@ def evaluate(alerts: Sequence[Alert], now: datetime, *, fresh: bool = False) -> 
     """
     if not alerts:
         return
-    table = Table.load()
+    table = table or Table.load(now)
     known = {} if fresh else _known_notices(alerts)
-    batch = Batch(now, _in_maintenance(alerts), _group_starts(known.values()))
+    groups = Groups.of(known.values(), alerts, table.routes)
+    batch = Batch(now, table, Surroundings.of(alerts, table), groups)
     for alert in alerts:
-        reasons = table.mismatches(subject_of(alert))
-        for route in table.routes:
-            notice = known.get((alert.pk, route.pk))
-            if reasons[route.pk] and notice is None:
-                continue
-            notice = notice or Notice(alert=alert, route=route, route_name=route.name)
-            notice.group_key = group_key(route, alert)
-            offer = terms(route, bool(table.notifiers.get(route.pk)))
-            _decide(batch, alert, offer, notice, reasons[route.pk])
-    _write(batch, table)
+        _consider(batch, alert, known)
+    _write(batch)
 
 
 def _known_notices(alerts: Sequence[Alert]) -> dict[tuple[int, int | None], Notice]:
@@ -101,64 +57,65 @@ def _known_notices(alerts: Sequence[Alert]) -> dict[tuple[int, int | None], Noti
     return {(notice.alert_id, notice.route_id): notice for notice in rows}
 
 
-def _decide(batch: Batch, alert: Alert, offer: Terms, notice: Notice, mismatch: str) -> None:
-    now = batch.now
-    situation = Situation(
-        now=now,
-        terms=offer,
+def _consider(batch: Batch, alert: Alert, known: dict[tuple[int, int | None], Notice]) -> None:
+    """Decides about one alert on each route that means it, or has spoken of it."""
+    subject = batch.around.subject(alert.check_ref, alert.cluster, alert.status)
+    mismatches = batch.table.mismatches(subject)
+    silence = batch.table.silence(subject)
+    for route in batch.table.routes:
+        notice = known.get((alert.pk, route.pk))
+        if mismatches[route.pk] and notice is None:
+            continue
+        notice = notice or Notice(alert=alert, route=route, route_name=route.name)
+        notice.group_key = group_key(route, alert)
+        view = situation(batch, alert, route, notice, mismatches[route.pk], silence)
+        _decide(batch, alert, route, notice, decide(view))
+
+
+def situation(
+    batch: Batch, alert: Alert, route: Route, notice: Notice, mismatch: str, silence: Hold
+) -> Situation:
+    """The alert as the route sees it."""
+    place = route.pk, notice.group_key
+    return Situation(
+        now=batch.now,
+        terms=batch.table.terms(route),
         status=alert.status,
-        since=alert.since,
+        since=alert.flapping_since or alert.since,
         mismatch=mismatch,
-        maintenance=batch.resting.get(alert.pk, ""),
+        silence=silence,
+        maintenance=batch.around.maintenance(alert.check_ref),
+        inhibition=batch.around.inhibition(alert.check_ref),
+        stable_at=alert.stable_at,
+        asleep_until=batch.table.asleep_until.get(route.pk),
         acknowledged_by=_acknowledged_by(alert),
         said=notice.said,
         said_at=notice.said_at,
-        group_since=batch.group_starts.get((notice.route_id or 0, notice.group_key)),
+        told_at=notice.told_at,
+        escalated_at=notice.escalated_at,
+        group_since=batch.groups.since.get(place),
+        group_said_at=batch.groups.said_at.get(place),
     )
-    decision = decide(situation)
+
+
+def _decide(batch: Batch, alert: Alert, route: Route, notice: Notice, decision: Decision) -> None:
+    now = batch.now
     notice.verdicts, notice.due_at, notice.decided_at = decision.told(), decision.due_at, now
     notice.group_since = (notice.group_since or now) if _waits_for_group(decision) else None
     if decision.reason is not None:
-        notice.said, notice.said_at = alert.status, now
+        _note_told(notice, alert, decision.reason, now)
         lane = notice.group_key or str(alert.pk)
-        batch.messages[notice.route_id or 0, lane, decision.reason].append(alert)
+        letter = Letter(route, lane, decision.reason, notice.escalated_at is not None)
+        batch.outgoing.alerts[letter].append(alert)
     batch.notices.append(notice)
 
 
-def _group_starts(notices: Iterable[Notice]) -> dict[tuple[int, str], datetime]:
-    """Since when each group waits: its first alert's time speaks for all of them."""
-    starts: dict[tuple[int, str], datetime] = {}
-    for notice in notices:
-        if notice.route_id is not None and notice.group_since is not None:
-            place = notice.route_id, notice.group_key
-            starts[place] = min(starts.get(place, notice.group_since), notice.group_since)
-    return starts
-
-
-def terms(route: Route, has_recipients: bool) -> Terms:
-    """The route's part of a situation."""
-    return Terms(
-        wait_s=route.wait_s,
-        remind_every_s=route.remind_every_s,
-        notify_resolved=route.notify_resolved,
-        grouped=bool(route.group_by),
-        group_wait_s=route.group_wait_s,
-        has_recipients=has_recipients,
-    )
-
-
-def group_key(route: Route, alert: Alert) -> str:
-    """The group of an alert: the same for alerts that agree in everything the route groups by.
-
-    A group never spans clusters: a message names one.
-    """
-    if not route.group_by:
-        return ""
-    check = alert.check_ref
-    values = {"service": check.service, "node": check.node, "check": check.check_id}
-    shared = [values[name] for name in sorted(values) if name in route.group_by]
-    text = "\x00".join([str(alert.cluster_id), *shared])
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+def _note_told(notice: Notice, alert: Alert, reason: Reason, now: datetime) -> None:
+    if reason is Reason.ESCALATED:
+        notice.escalated_at = now
+        return
+    notice.said = FLAPPING if reason is Reason.FLAPPING else alert.status
+    notice.said_at, notice.told_at = now, notice.told_at or now
 
 
 def _waits_for_group(decision: Decision) -> bool:
@@ -172,122 +129,37 @@ def _acknowledged_by(alert: Alert) -> str:
     return alert.acknowledged_by.username if alert.acknowledged_by else "somebody"
 
 
-def subject_of(alert: Alert) -> Subject:
-    """What the matchers of routes look at."""
-    check = alert.check_ref
-    return Subject(
-        cluster=alert.cluster.name,
-        service=check.service,
-        node=check.node,
-        check=check.check_id,
-        tags=tuple(check.tags),
-        status=alert.status,
-    )
+def subject_of(alert: Alert, table: Table) -> Subject:
+    """What the matchers of routes and silences look at."""
+    around = Surroundings.of([alert], table)
+    return around.subject(alert.check_ref, alert.cluster, alert.status)
 
 
-def _in_maintenance(alerts: Sequence[Alert]) -> dict[int, str]:
-    """For each alert whose node or service is in Consul's maintenance mode, the words for it."""
-    nodes = {alert.check_ref.node for alert in alerts}
-    rows = Check.objects.filter(
-        cluster__in={alert.cluster_id for alert in alerts},
-        node__in=nodes,
-        status=Status.MAINTENANCE,
-    ).values_list("cluster_id", "node", "service_id")
-    places = set(rows)
-    resting = {}
-    for alert in alerts:
-        check = alert.check_ref
-        if (alert.cluster_id, check.node, "") in places:
-            resting[alert.pk] = f"the node {check.node} is in maintenance"
-        elif check.service_id and (alert.cluster_id, check.node, check.service_id) in places:
-            resting[alert.pk] = f"the service {check.service_id} is in maintenance"
-    return resting
-
-
-def _write(batch: Batch, table: Table) -> None:
+def _write(batch: Batch) -> None:
     Notice.objects.bulk_create(
         batch.notices,
         update_conflicts=True,
         unique_fields=("alert", "route"),
         update_fields=(
-            *("said", "said_at", "due_at", "verdicts", "decided_at"),
+            *("said", "said_at", "told_at", "escalated_at", "due_at", "verdicts", "decided_at"),
             *("group_key", "group_since", "route_name"),
         ),
         batch_size=_CHUNK,
     )
-    routes = {route.pk: route for route in table.routes}
-    deliveries, links = [], []
-    for (route_pk, lane, reason), alerts in batch.messages.items():
-        route = routes[route_pk]
-        facts = tuple(facts_of(alert) for alert in alerts)
-        for notifier in table.notifiers[route_pk]:
-            delivery = _delivery(batch.now, route, notifier, lane, reason, facts)
-            deliveries.append(delivery)
-            links += [(delivery, alert) for alert in alerts]
-    if deliveries:
-        Delivery.objects.bulk_create(deliveries, batch_size=_CHUNK)
-        through = Delivery.alerts.through
-        through.objects.bulk_create(
-            [through(delivery=delivery, alert=alert) for delivery, alert in links],
-            batch_size=_CHUNK,
-        )
+    if batch.outgoing.write(batch.now, batch.table):
         postgres.notify(postgres.DELIVERIES)
     if any(notice.due_at for notice in batch.notices):
         postgres.notify(postgres.NOTICES)
     publish("alerts")
 
 
-def _delivery(
-    now: datetime,
-    route: Route,
-    notifier: Notifier,
-    lane: str,
-    reason: Reason,
-    facts: tuple[AlertFacts, ...],
-) -> Delivery:
-    delivery = Delivery(
-        notifier=notifier,
-        notifier_name=notifier.name,
-        route_name=route.name,
-        reason=reason,
-        lane=f"{notifier.pk}:{route.pk}:{lane}",
-        created_at=now,
-        next_attempt_at=now,
-    )
-    delivery.message = Message(
-        id=str(delivery.key),
-        reason=reason.value,
-        cluster=facts[0].cluster,
-        route=route.name,
-        alerts=facts,
-    ).to_dict()
-    return delivery
-
-
-def facts_of(alert: Alert) -> AlertFacts:
-    """What a message says of an alert."""
-    check = alert.check_ref
-    return AlertFacts(
-        id=alert.pk,
-        url=settings.URL + reverse("alerts:detail", args=(alert.pk,)),
-        check=check.check_id,
-        status=alert.status,
-        previous=alert.previous,
-        node=check.node,
-        service=check.service,
-        service_id=check.service_id,
-        name=check.name,
-        output=check.output,
-        tags=list(check.tags),
-        since=alert.since,
-        cluster=alert.cluster.name,
-    )
-
-
 def next_due() -> datetime | None:
     """When the pipeline must look at an alert again without a change of its check."""
     waiting = Notice.objects.filter(due_at__isnull=False, route__enabled=True)
-    return waiting.order_by("due_at").values_list("due_at", flat=True).first()
+    due_at = waiting.order_by("due_at").values_list("due_at", flat=True).first()
+    resting = Alert.objects.filter(stable_at__isnull=False)
+    stable_at = resting.order_by("stable_at").values_list("stable_at", flat=True).first()
+    return min((when for when in (due_at, stable_at) if when), default=None)
 
 
 def due(now: datetime, limit: int = _CHUNK) -> list[Alert]:

@@ -6,7 +6,7 @@ import aiohttp
 from django.db import transaction
 from django.utils import timezone
 
-from consulops.alerts import evaluation, services
+from consulops.alerts import evaluation, lifecycle
 from consulops.alerts.courier import LOOK_EVERY_S, Courier
 from consulops.core import postgres
 from consulops.loops import schedules
@@ -49,7 +49,7 @@ class LookAgain(Loop):
 def _look(context: Context) -> None:
     with transaction.atomic():
         context.fence()
-        services.evaluate_due()
+        lifecycle.evaluate_due()
 
 
 register(Deliver())

@@ -179,7 +179,7 @@ class Notice(models.Model):
             models.Index(fields=("due_at",), condition=Q(due_at__isnull=False), name="notice_due"),
             models.Index(
                 fields=("route", "group_key"),
-                condition=Q(group_since__isnull=False),
+                condition=~Q(group_key=""),
                 name="notice_group",
             ),
         )

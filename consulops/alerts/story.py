@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Count, Prefetch, QuerySet
+from django.utils import timezone
 
-from consulops.alerts.evaluation import Table, subject_of
+from consulops.alerts.evaluation import subject_of
 from consulops.alerts.models import Alert, Attempt, Delivery, Notice, Route
 from consulops.alerts.pipeline import Outcome
+from consulops.alerts.table import Table
 from consulops.notifiers.models import Notifier
 
 # A delivery that is tried for a day has hundreds of attempts.
@@ -19,9 +21,13 @@ ATTEMPTS_SHOWN = 10
 _STAGES = {
     "match": "Matchers",
     "recipients": "Recipients",
+    "silence": "Silence",
     "maintenance": "Maintenance",
+    "inhibition": "Inhibition",
+    "flapping": "Flapping",
     "news": "News",
     "wait": "Wait",
+    "hours": "Active hours",
     "group": "Group",
 }
 
@@ -68,8 +74,8 @@ def stories(alert: Alert) -> list[Story]:
     In the order of the routes; those that were deleted or switched off since come last.
     """
     notices = {notice.route_id: notice for notice in alert.notices.select_related("route")}
-    table = Table.load()
-    reasons = table.mismatches(subject_of(alert)) if alert.is_open else {}
+    table = Table.load(timezone.now())
+    reasons = table.mismatches(subject_of(alert, table)) if alert.is_open else {}
     found = []
     for route in table.routes:
         notice = notices.pop(route.pk, None)

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from consulops.accounts.audit import Actor
 from consulops.accounts.models import AuditEntry, User
-from consulops.alerts import services
+from consulops.alerts import lifecycle, services
 from consulops.alerts.models import Alert, Delivery, Notice, Reason, Route
 from consulops.health.models import Check, CheckHour, Transition
 from consulops.loops.context import LeaseLost
@@ -146,15 +146,15 @@ def test_waits_reminders_and_their_end() -> None:
         assert reasons() == []
         assert "wait: critical must last 30 s before it counts" in verdicts(route)
         clock.shift(timedelta(seconds=31))
-        assert services.evaluate_due() == 1
+        assert lifecycle.evaluate_due() == 1
         assert reasons() == ["opened"]
         clock.shift(timedelta(seconds=601))
-        services.evaluate_due()
+        lifecycle.evaluate_due()
         assert reasons() == ["opened", "reminder"]
-        assert services.evaluate_due() == 0
+        assert lifecycle.evaluate_due() == 0
         mend(cluster)
         clock.shift(timedelta(hours=2))
-        assert services.evaluate_due() == 0
+        assert lifecycle.evaluate_due() == 0
     assert reasons() == ["opened", "reminder", "resolved"]
 
 
@@ -168,7 +168,7 @@ def test_an_acknowledged_alert_is_quiet_until_that_is_taken_back(operator: User)
         assert services.acknowledge(otto, [alert], "on it") == [alert]
         assert services.acknowledge(otto, [alert], "again") == []
         clock.shift(timedelta(seconds=61))
-        services.evaluate_due()
+        lifecycle.evaluate_due()
         assert reasons() == ["opened"]
         assert verdicts()[-1] == "news: acknowledged by otto: no reminder"
         alert.refresh_from_db()
@@ -197,10 +197,10 @@ def test_a_group_waits_for_those_that_come_a_little_later() -> None:
         fail(cluster, "api")
         assert not Delivery.objects.exists()
         clock.shift(timedelta(seconds=5))
-        services.evaluate_due()
+        lifecycle.evaluate_due()
         (delivery,) = Delivery.objects.all()
         assert {one["check"] for one in delivery.message["alerts"]} == {"web", "api"}
-        assert services.evaluate_due() == 0
+        assert lifecycle.evaluate_due() == 0
 
 
 def test_maintenance_of_a_node_holds_its_alerts_back_until_it_ends() -> None:
@@ -288,7 +288,7 @@ def test_a_disabled_route_is_left_alone_and_its_due_times_do_not_spin() -> None:
     fail(cluster)
     services.save_route(TEST, route.name, {"enabled": False}, [hook], route)
     with time_machine.travel(timezone.now() + timedelta(minutes=1)):
-        assert services.evaluate_due() == 0
+        assert lifecycle.evaluate_due() == 0
     assert reasons() == []
 
 

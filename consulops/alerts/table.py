@@ -1,0 +1,106 @@
+"""What people have set up: routes with whom they tell, silences, and what is noise."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import models
+
+from consulops.alerts.models import Noise, Route
+from consulops.alerts.pipeline import Hold, Terms
+from consulops.core import windows
+from consulops.health.matching import Match, Subject, compile_match
+from consulops.notifiers.models import Notifier
+from consulops.silences.standing import Standing, standing
+
+Told = Mapping[int, list[Notifier]]
+
+
+@dataclass(slots=True)
+class Table:
+    """The routes in order, compiled, with their notifiers; and what stands between."""
+
+    routes: list[Route]
+    matches: dict[int, Match]
+    notifiers: Told
+    escalations: Told = field(default_factory=dict)
+    # When the active hours of routes begin that are outside theirs now.
+    asleep_until: dict[int, datetime] = field(default_factory=dict)
+    silences: list[Standing] = field(default_factory=list)
+    noise: Noise = field(default_factory=Noise)
+
+    @classmethod
+    def load(cls, now: datetime) -> Table:
+        """The routes that are switched on, with their notifiers that are, and today's silences."""
+        routes = list(Route.objects.filter(enabled=True).order_by("position", "id"))
+        escalates = any(route.escalate_after_s for route in routes)
+        return cls(
+            routes=routes,
+            matches={route.pk: compile_match(route.match) for route in routes},
+            notifiers=_linked(Route.notifiers.through),
+            escalations=_linked(Route.escalate_to.through) if escalates else {},
+            asleep_until={
+                route.pk: begin
+                for route in routes
+                if (begin := windows.begins_at(windows.parse(route.active_hours), now))
+            },
+            silences=standing(now),
+            noise=Noise.objects.first() or Noise(),
+        )
+
+    def mismatches(self, subject: Subject) -> dict[int, str]:
+        """For each route why it does not speak for the subject; empty text: it does."""
+        taken_by, reasons = "", {}
+        for route in self.routes:
+            if taken_by:
+                reasons[route.pk] = f"the route {taken_by} comes first"
+                continue
+            reasons[route.pk] = self.matches[route.pk].mismatch(subject)
+            if not reasons[route.pk] and not route.continues:
+                taken_by = route.name
+        return reasons
+
+    def somebody_hears(self, subject: Subject) -> bool:
+        """Whether any route tells anybody of the subject."""
+        reasons = self.mismatches(subject)
+        return any(not reasons[route.pk] and self.notifiers.get(route.pk) for route in self.routes)
+
+    def silence(self, subject: Subject) -> Hold:
+        """The silence that means the subject and holds longest, if there is one."""
+        found = [one for one in self.silences if not one.match.mismatch(subject)]
+        endless = [one for one in found if one.until is None]
+        if endless:
+            return Hold(endless[0].text)
+        last = max(found, key=lambda one: one.until or datetime.max, default=None)
+        return Hold(last.text, last.until) if last else Hold()
+
+    def needs(self, meta: str) -> bool:
+        """Whether any matcher looks at "service_meta" or "node_meta"."""
+        matches = [*self.matches.values(), *(one.match for one in self.silences)]
+        return any(match.needs(meta) for match in matches)
+
+    def terms(self, route: Route) -> Terms:
+        """The route's part of a situation."""
+        return Terms(
+            wait_s=route.wait_s,
+            remind_every_s=route.remind_every_s,
+            notify_resolved=route.notify_resolved,
+            grouped=bool(route.group_by),
+            group_wait_s=route.group_wait_s,
+            group_interval_s=route.group_interval_s,
+            escalate_after_s=route.escalate_after_s if self.escalations.get(route.pk) else 0,
+            has_recipients=bool(self.notifiers.get(route.pk)),
+        )
+
+
+def _linked(through: type[models.Model]) -> Told:
+    found: defaultdict[int, list[Notifier]] = defaultdict(list)
+    links = through._default_manager.filter(
+        route__enabled=True, notifier__enabled=True
+    ).select_related("notifier")
+    for link in links.order_by("notifier_id").iterator():
+        found[link.route_id].append(link.notifier)  # type: ignore[attr-defined]  # a link has both
+    return found
