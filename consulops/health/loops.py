@@ -1,8 +1,9 @@
-"""The loop that watches a cluster's health checks."""
+"""The loops that watch a cluster's health checks, and read the meta of its instances."""
 
 from __future__ import annotations
 
 import logging
+from abc import abstractmethod
 
 from django.db import transaction
 from django.utils import timezone
@@ -13,6 +14,8 @@ from consulops.consulapi import AsyncClient, Backoff, ConsulError
 from consulops.core import postgres
 from consulops.core.concurrency import side_by_side
 from consulops.core.crypto import WrongKey
+from consulops.health import instances
+from consulops.health.instances import InstanceReader
 from consulops.health.watcher import CheckWatcher
 from consulops.loops import schedules
 from consulops.loops.bells import Bell
@@ -25,14 +28,16 @@ RETRY_S = 15.0
 log = logging.getLogger(__name__)
 
 
-class WatchChecks(Loop):
-    """One loop for each enabled cluster."""
-
-    kind = "checks"
+class ClusterLoop(Loop):
+    """One loop for each enabled cluster, begun anew whenever the cluster's settings change."""
 
     def keys(self) -> list[str]:
         clusters = Cluster.objects.filter(enabled=True).values_list("pk", flat=True)
         return [f"{self.kind}:{pk}" for pk in clusters]
+
+    @abstractmethod
+    async def watch(self, context: Context, cluster: Cluster, client: AsyncClient) -> None:
+        """Works until it is cancelled. Raises ConsulError to be begun anew a moment later."""
 
     async def run(self, context: Context) -> None:
         """Watches until cancelled; what Consul does wrong is shown, and tried again."""
@@ -43,7 +48,7 @@ class WatchChecks(Loop):
                 connection = await context.database(cluster.connection)
                 async with AsyncClient(connection) as client:
                     await side_by_side(
-                        CheckWatcher(context, cluster, client).run(),
+                        self.watch(context, cluster, client),
                         _until_changed(context, cluster, bell),
                     )
             except SettingsChanged:
@@ -56,6 +61,27 @@ class WatchChecks(Loop):
             except Cluster.DoesNotExist:
                 # Deleted a moment ago: the supervisor ends this loop at its next beat.
                 await bell.wait(RETRY_S)
+
+
+class WatchChecks(ClusterLoop):
+    """Keeps the stored checks equal to Consul's."""
+
+    kind = "checks"
+
+    async def watch(self, context: Context, cluster: Cluster, client: AsyncClient) -> None:
+        await CheckWatcher(context, cluster, client).run()
+
+
+class ReadInstances(ClusterLoop):
+    """Keeps the meta of service instances, while some matcher asks for it."""
+
+    kind = "instances"
+
+    def keys(self) -> list[str]:
+        return super().keys() if instances.is_wanted() else []
+
+    async def watch(self, context: Context, cluster: Cluster, client: AsyncClient) -> None:
+        await InstanceReader(context, cluster, client).run()
 
 
 class SettingsChanged(Exception):
@@ -79,4 +105,5 @@ def _record_trouble(context: Context, error: ConsulError | WrongKey) -> None:
 
 
 register(WatchChecks())
+register(ReadInstances())
 schedules.register("health-prune", "consulops.health.tasks.prune", cron="17 3 * * *")
