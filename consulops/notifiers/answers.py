@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -35,6 +36,8 @@ def classify(
         )
     if status_code in _TEMPORARY or status_code >= 500:
         wait_s = retry_after(headers.get("Retry-After", ""), now or datetime.now(UTC))
+        if wait_s is None:
+            wait_s = retry_after_in(body)
         return SendError(text, retry_after_s=wait_s)
     return SendError(text, permanent=True)
 
@@ -61,6 +64,19 @@ def retry_after(value: str, now: datetime) -> float | None:
     if when.tzinfo is None:
         when = when.replace(tzinfo=UTC)
     return min(max(0.0, (when - now).total_seconds()), LONGEST_WAIT_S)
+
+
+def retry_after_in(body: str) -> float | None:
+    """Seconds to wait from a JSON answer, as chats give them: Discord on top, Telegram inside."""
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return None
+    for place in (found, found.get("parameters") if isinstance(found, dict) else None):
+        value = place.get("retry_after") if isinstance(place, dict) else None
+        if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0:
+            return min(float(value), LONGEST_WAIT_S)
+    return None
 
 
 def excerpt(text: str, length: int = EXCERPT) -> str:

@@ -18,7 +18,16 @@ from consulops.core import status
 from consulops.notifiers.wording import PLAIN, Wording
 
 VERSION = 1
+# The headings of the kinds, in the order of the page.
+GROUPS = ("Chat", "Incidents", "Mail & push", "Programmable", "Metrics")
 _RESOLVED = frozenset({"passing", "gone"})
+# What a title begins with when the state alone does not say why the message comes.
+_PREFIXES = {
+    "reminder": "Still ",
+    "flapping": "Flapping: ",
+    "escalated": "Not acknowledged: ",
+    "test": "Test: ",
+}
 
 
 class SendError(Exception):
@@ -68,9 +77,12 @@ class AlertFacts:
 
     @property
     def subject(self) -> str:
-        """What fails, where: `web on n1: HTTP`, and `n1: Disk` for a check of the node itself."""
-        place = f"{self.service} on {self.node}" if self.service else self.node
-        return f"{place}: {self.name or self.check}"
+        """What fails, where: `web on n1: HTTP`, and `n1: Disk` for a check of the node itself.
+
+        Our own alerts have no node, and some no service either.
+        """
+        place = " on ".join(part for part in (self.service, self.node) if part)
+        return ": ".join(part for part in (place, self.name or self.check) if part)
 
     def incident_key(self, longest: int = 255) -> str:
         """What an incident of this check alone is known by: `consulops/dc1/n1/web-1/web-1-http`.
@@ -156,8 +168,7 @@ class Message:
             text = self.alerts[0].title
         else:
             text = f"{len(self.alerts)} alerts in {self.cluster}"
-        prefix = {"reminder": "Still ", "test": "Test: "}.get(self.reason, "")
-        return prefix + text
+        return _PREFIXES.get(self.reason, "") + text
 
     def counts(self) -> str:
         """How many alerts are in which state, worst first: `2 critical, 1 resolved`."""
@@ -171,6 +182,8 @@ class Kind(ABC):
     # The word in the database and in `apply`, and how people call it.
     name: ClassVar[str] = ""
     label: ClassVar[str] = ""
+    # Under which heading people look for it: one of GROUPS.
+    group: ClassVar[str] = "Programmable"
     # The form is made of these; their cleaned values are the configuration.
     fields: ClassVar[dict[str, forms.Field]] = {}
     # Stored encrypted, never shown again, and cut out of every answer and error.
@@ -178,6 +191,8 @@ class Kind(ABC):
     blocking: ClassVar[bool]
     # Which parts of a message people may word themselves: "subject", "body", both or none.
     templated: ClassVar[tuple[str, ...]] = ()
+    # Why the product can no longer be told: such a notifier is kept, but only switched off.
+    ended: ClassVar[str] = ""
     # A template that says `kind.label` means the class and does not want one made.
     do_not_call_in_templates: ClassVar[bool] = True
 
@@ -193,6 +208,14 @@ class Kind(ABC):
     def body(self, message: Message, default: str) -> str:
         """What the notifier's own template makes of the message; without one the default."""
         return self.wording.body_of(message, default)
+
+    @classmethod
+    def body_problem(cls, config: Mapping[str, Any], body: str) -> str:
+        """Why this rendered body cannot be sent with these settings, in one sentence, or nothing.
+
+        It is asked when a template is saved, and may be asked again when a message goes out.
+        """
+        return ""
 
     @classmethod
     def problems(cls, config: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
@@ -13,15 +15,41 @@ from consulops.notifiers.answers import classify, describe
 _MOST_BYTES = 16_384
 
 
-async def exchange(
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A good answer: its status, its headers, and as much of its text as we read."""
+
+    status: int
+    headers: Mapping[str, str]
+    text: str
+
+    def __str__(self) -> str:
+        return describe(self.status, self.text)
+
+    def field(self, name: str) -> str:
+        """A text of the JSON object that was answered; empty without one."""
+        try:
+            found = json.loads(self.text)
+        except ValueError:
+            return ""
+        value = found.get(name) if isinstance(found, dict) else None
+        return value if isinstance(value, str) else ""
+
+
+async def exchange(http: aiohttp.ClientSession, url: str, **more: Any) -> str:
+    """Makes one request as `ask` does and returns its answer in one line."""
+    return str(await ask(http, url, **more))
+
+
+async def ask(
     http: aiohttp.ClientSession,
     url: str,
     *,
     method: str = "POST",
     headers: Mapping[str, str] | None = None,
     **more: Any,
-) -> str:
-    """Makes one request and returns its answer in one line. Raises SendError and OSError.
+) -> Answer:
+    """Makes one request and returns its answer. Raises SendError and OSError.
 
     `more` goes to aiohttp: `json`, `data`, `ssl` and the like. Redirects are not followed, so that
     no secret reaches an address that nobody entered.
@@ -31,11 +59,11 @@ async def exchange(
         error = classify(answer.status, answer.headers, text)
         if error:
             raise error
-        return describe(answer.status, text)
+        return Answer(answer.status, answer.headers, text)
 
 
 async def read_some(answer: aiohttp.ClientResponse) -> str:
-    """The beginning of the answer's body as text, whatever its size and encoding."""
+    """The beginning of an answer's text."""
     body = bytearray()
     while len(body) < _MOST_BYTES:
         chunk = await answer.content.read(_MOST_BYTES - len(body))

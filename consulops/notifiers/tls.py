@@ -3,7 +3,30 @@
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
+
+from django import forms
+
+from consulops.notifiers.fields import CertificateField
+
+# For the kinds whose server people run themselves.
+FIELDS: Mapping[str, forms.Field] = {
+    "verify_tls": forms.BooleanField(
+        label="Verify the server's certificate", required=False, initial=True
+    ),
+    "ca_certificate": CertificateField(
+        label="CA certificate",
+        required=False,
+        help_text="PEM; for a server whose authority this machine does not know.",
+    ),
+}
+
+
+def chosen(config: Mapping[str, Any]) -> ssl.SSLContext:
+    """The TLS settings that the fields above ask for."""
+    return context(bool(config["verify_tls"]), config["ca_certificate"] or "")
 
 
 @lru_cache(maxsize=64)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from consulops.notifiers.answers import classify, excerpt, retry_after
+from consulops.notifiers.answers import classify, excerpt, retry_after, retry_after_in
 from consulops.notifiers.base import Message
 from tests.notifiers.harness import facts, message
 
@@ -33,15 +33,27 @@ def test_time_is_told_in_utc_with_milliseconds() -> None:
         ({"status": ""}, "UNKNOWN web on n1: HTTP"),
         ({"service": ""}, "CRITICAL n1: HTTP"),
         ({"name": ""}, "CRITICAL web on n1: web-1-http"),
+        ({"node": ""}, "CRITICAL web: HTTP"),
+        ({"node": "", "service": ""}, "CRITICAL HTTP"),
     ],
 )
 def test_title_of_an_alert(changes: dict[str, str], title: str) -> None:
     assert message(facts(**changes)).title() == title
 
 
-def test_title_says_reminder_and_test() -> None:
-    assert message(reason="reminder").title() == "Still CRITICAL web on n1: HTTP"
-    assert message(reason="test").title() == "Test: CRITICAL web on n1: HTTP"
+@pytest.mark.parametrize(
+    ("reason", "title"),
+    [
+        ("opened", "CRITICAL web on n1: HTTP"),
+        ("changed", "CRITICAL web on n1: HTTP"),
+        ("reminder", "Still CRITICAL web on n1: HTTP"),
+        ("flapping", "Flapping: CRITICAL web on n1: HTTP"),
+        ("escalated", "Not acknowledged: CRITICAL web on n1: HTTP"),
+        ("test", "Test: CRITICAL web on n1: HTTP"),
+    ],
+)
+def test_title_says_why_the_message_comes(reason: str, title: str) -> None:
+    assert message(reason=reason).title() == title
 
 
 def test_several_alerts_are_counted_worst_first() -> None:
@@ -105,6 +117,31 @@ def test_what_stays_wrong_is_permanent(status: int) -> None:
 )
 def test_retry_after_in_seconds_or_as_a_date(value: str, seconds: float | None) -> None:
     assert retry_after(value, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("body", "seconds"),
+    [
+        ('{"retry_after": 1.25, "global": false}', 1.25),
+        ('{"ok": false, "parameters": {"retry_after": 35}}', 35),
+        ('{"retry_after": 1e9}', 86400),
+        ('{"retry_after": -1}', None),
+        ('{"retry_after": true}', None),
+        ('{"retry_after": "soon"}', None),
+        ('{"retry_after": NaN}', None),
+        ('{"parameters": 5}', None),
+        ("[5]", None),
+        ("slow down", None),
+    ],
+)
+def test_retry_after_in_an_answer(body: str, seconds: float | None) -> None:
+    assert retry_after_in(body) == seconds
+
+
+def test_the_header_says_when_to_come_back_before_the_answer_does() -> None:
+    body = '{"retry_after": 35}'
+    said = [classify(429, headers, body) for headers in ({"Retry-After": "7"}, {})]
+    assert [error and error.retry_after_s for error in said] == [7, 35]
 
 
 def test_excerpt_is_one_short_clean_line() -> None:

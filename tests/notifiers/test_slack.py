@@ -6,9 +6,16 @@ import html
 import json
 from typing import Any
 
-from consulops.notifiers.kinds.slack import payload
+import pytest
+
+from consulops.notifiers.base import Message
+from consulops.notifiers.config import ConfigError, from_config
+from consulops.notifiers.kinds.slack import Slack
+from consulops.notifiers.wording import Wording
+from tests.notifiers.conftest import Send
 from tests.notifiers.harness import facts, message
 from tests.notifiers.test_webhook import HttpHarness
+from tests.receivers import WebhookReceiver
 
 
 class Harness(HttpHarness):
@@ -32,6 +39,10 @@ def texts_of(body: dict[str, Any]) -> list[str]:
         block["elements"][0]["text"] if block["type"] == "context" else block["text"]["text"]
         for block in body["blocks"]
     ]
+
+
+def payload(message: Message, subject: str = "", body: str = "", **config: Any) -> dict[str, Any]:
+    return Slack(config, Wording(subject, body)).payload(message)
 
 
 def test_one_alert() -> None:
@@ -96,3 +107,54 @@ def test_recovery_is_called_one() -> None:
     body = payload(message(facts(status="passing", previous="critical"), reason="resolved"))
     assert body["text"] == "RESOLVED web on n1: HTTP"
     assert ":large_green_circle:" in texts_of(body)[1]
+
+
+def test_short_form_is_a_line_per_alert() -> None:
+    body = payload(message(facts(status="warning"), facts(node="n2")), detailed=False)
+    assert "blocks" not in body
+    assert body["text"].splitlines() == [
+        "2 alerts in dc1: 1 critical, 1 warning",
+        ":red_circle: <http://consulops.test/alerts/12/|CRITICAL web on n2: HTTP>",
+        ":large_orange_circle: <http://consulops.test/alerts/12/|WARNING web on n1: HTTP>",
+    ]
+
+
+def test_short_form_of_one_alert_says_it_once() -> None:
+    body = payload(message(), detailed=False)
+    assert body["text"] == (
+        ":red_circle: <http://consulops.test/alerts/12/|CRITICAL web on n1: HTTP>"
+    )
+    assert payload(message(reason="reminder"), detailed=False)["text"].startswith("Still CRITICAL")
+
+
+def test_own_words_take_the_place_of_the_alerts() -> None:
+    odd = message(facts(output="<!channel> *x*"), facts(node="n2"))
+    body = payload(odd, "{{ counts }} <!here>", "{{ alert.output }}\n{{ route }}")
+    header, own, link, source = body["blocks"]
+    assert header["text"]["text"] == "2 critical <!here>"
+    assert body["text"] == "2 critical &lt;!here&gt;"
+    # Plain: nothing in it is read as a mark.
+    assert own["text"] == {"type": "plain_text", "text": "<!channel> *x*\neverything"}
+    assert "<http://consulops.test/alerts/12/|" in link["text"]["text"]
+    assert source["type"] == "context"
+
+
+def test_looks_travel_only_when_they_are_set(send: Send) -> None:
+    looks = {
+        "channel": "#ops",
+        "username": "Consul",
+        "icon_url": "https://example.org/a.png",
+        "icon_emoji": ":fire:",
+    }
+    with WebhookReceiver() as server:
+        send("slack", {"url": server.url, **looks}, message())
+        send("slack", {"url": server.url}, message())
+        with_looks, without = (one.json() for one in server.take(2))
+    assert looks.items() <= with_looks.items()
+    assert not looks.keys() & without.keys()
+
+
+def test_emoji_has_its_colons() -> None:
+    with pytest.raises(ConfigError) as caught:
+        from_config("slack", {"url": "https://example.org/", "icon_emoji": "fire"})
+    assert list(caught.value.errors) == ["icon_emoji"]

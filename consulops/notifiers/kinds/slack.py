@@ -1,14 +1,13 @@
-"""A Slack channel, through an incoming webhook; Mattermost and Rocket.Chat take the same."""
+"""A Slack channel, through an incoming webhook; Rocket.Chat takes the same."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, ClassVar
 
 import aiohttp
 from django import forms
 
-from consulops.notifiers.answers import excerpt
+from consulops.notifiers import text
 from consulops.notifiers.base import AlertFacts, AsyncKind, Message
 from consulops.notifiers.fields import WebAddressField
 from consulops.notifiers.http import exchange
@@ -16,7 +15,7 @@ from consulops.notifiers.http import exchange
 # Slack takes 50 blocks and 3,000 characters in each, but nobody reads that on a phone.
 _MOST_ALERTS = 20
 _MOST_OUTPUT = 600
-_MOST_TITLE = 300
+_MOST_BODY = 2900
 # Of what is escaped, where one character may become five.
 _MOST_ESCAPED = 1200
 _MARKS = {
@@ -26,6 +25,7 @@ _MARKS = {
     "passing": ":large_green_circle:",
     "gone": ":heavy_minus_sign:",
 }
+_LOOKS = ("channel", "username", "icon_url", "icon_emoji")
 
 
 class Slack(AsyncKind):
@@ -33,6 +33,7 @@ class Slack(AsyncKind):
 
     name = "slack"
     label = "Slack"
+    group = "Chat"
     fields: ClassVar[dict[str, forms.Field]] = {
         "url": WebAddressField(
             label="Incoming webhook",
@@ -40,59 +41,94 @@ class Slack(AsyncKind):
             help_text="The whole address that Slack shows; who knows it can post, so it is a "
             "secret.",
         ),
+        "channel": forms.CharField(
+            required=False,
+            max_length=100,
+            help_text="Only older webhooks let a message choose: #alerts, or @somebody.",
+        ),
+        "username": forms.CharField(label="Name shown", required=False, max_length=80),
+        "icon_url": WebAddressField(label="Picture shown", required=False, max_length=2000),
+        "icon_emoji": forms.RegexField(
+            r"^:[a-z0-9_+'-]+:$",
+            label="Emoji shown",
+            required=False,
+            max_length=100,
+            help_text="For example :rotating_light:. Instead of a picture.",
+        ),
+        "detailed": forms.BooleanField(
+            label="Show output and times",
+            required=False,
+            initial=True,
+            help_text="Otherwise one line per alert.",
+        ),
     }
     secret_fields = frozenset({"url"})
+    templated = ("subject", "body")
 
     async def send(self, http: aiohttp.ClientSession, message: Message, timeout_s: float) -> str:
-        return await exchange(http, self.config["url"], json=payload(message))
+        looks = {name: self.config[name] for name in _LOOKS if self.config[name]}
+        return await exchange(http, self.config["url"], json={**self.payload(message), **looks})
+
+    def payload(self, message: Message) -> dict[str, Any]:
+        """The message in Slack's form."""
+        title = text.heading(message, self.wording)
+        own = text.clip(self.body(message, ""), _MOST_BODY, most_lines=200)
+        if not self.config["detailed"] and not own:
+            return {"text": _short(title, message), "unfurl_links": False}
+        alerts = message.worst_first()
+        blocks: list[dict[str, Any]] = [
+            {"type": "header", "text": {"type": "plain_text", "text": title}}
+        ]
+        if own:
+            blocks.append({"type": "section", "text": {"type": "plain_text", "text": own}})
+            blocks += [_section(_link(alert)) for alert in alerts[:1]]
+        else:
+            blocks += [_section(_alert(alert)) for alert in alerts[:_MOST_ALERTS]]
+            blocks += [_section(rest) for rest in _rest(alerts)]
+        note = {"type": "mrkdwn", "text": escape(text.source(message)), "verbatim": True}
+        blocks.append({"type": "context", "elements": [note]})
+        return {"text": escape(title), "blocks": blocks, "unfurl_links": False}
 
 
-def payload(message: Message) -> dict[str, Any]:
-    """The message in Slack's form."""
-    title = message.title()
-    if len(message.alerts) > 1:
-        title += f": {message.counts()}"
-    alerts = message.worst_first()
-    blocks = [
-        {"type": "header", "text": {"type": "plain_text", "text": excerpt(title, 150)}},
-        *(_section(_alert(alert)) for alert in alerts[:_MOST_ALERTS]),
-    ]
-    if len(alerts) > _MOST_ALERTS:
-        blocks.append(_section(_rest(alerts[_MOST_ALERTS:])))
-    source = f"Cluster {message.cluster}" + (f" · route {message.route}" if message.route else "")
-    note = {"type": "mrkdwn", "text": escape(excerpt(source, _MOST_TITLE))}
-    blocks.append({"type": "context", "elements": [note]})
-    return {"text": escape(excerpt(title, _MOST_TITLE)), "blocks": blocks, "unfurl_links": False}
-
-
-def escape(text: str) -> str:
+def escape(said: str) -> str:
     """The text with Slack's control characters made harmless: a check can mention nobody."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = said.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     if len(escaped) <= _MOST_ESCAPED:
         return escaped
-    return escape(text[: _MOST_ESCAPED // len("&amp;") - 1]) + "…"
+    return escape(said[: _MOST_ESCAPED // len("&amp;") - 1]) + "…"
 
 
-def _section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
+def _section(said: str) -> dict[str, Any]:
+    # Verbatim: no word of a check becomes a link or a mention by itself.
+    return {"type": "section", "text": {"type": "mrkdwn", "text": said, "verbatim": True}}
+
+
+def _short(title: str, message: Message) -> str:
+    alerts = message.worst_first()
+    lines = [_link(alert) for alert in alerts[:_MOST_ALERTS]]
+    if title not in [text.title(alert) for alert in alerts]:
+        lines.insert(0, escape(text.tame(title)))
+    return "\n".join([*lines, *_rest(alerts)])
+
+
+def _link(alert: AlertFacts) -> str:
+    # A bar or an angle bracket would end the link.
+    url = escape(alert.url).replace("|", "%7C")
+    title = escape(text.title(alert)).replace("|", "¦")
+    return f"{_MARKS.get(alert.status, ':white_circle:')} <{url}|{title}>"
 
 
 def _alert(alert: AlertFacts) -> str:
-    mark = _MARKS.get(alert.status, ":white_circle:")
-    # A bar or an angle bracket would end the link.
-    url = escape(alert.url).replace("|", "%7C")
-    title = escape(excerpt(alert.title, _MOST_TITLE)).replace("|", "¦")
     seconds = int(alert.since.timestamp())
     since = f"<!date^{seconds}^since {{date_short_pretty}} {{time_secs}}|since {alert.since:%F %T}>"
-    lines = [f"{mark} <{url}|{title}>", since]
-    output = "\n".join(excerpt(line, _MOST_OUTPUT) for line in alert.output.splitlines()[:12])
-    if output.strip():
+    lines = [_link(alert), since]
+    output = text.output(alert, _MOST_OUTPUT)
+    if output:
         # A zero-width space keeps the output from closing the code block early.
-        safe = escape(output[:_MOST_OUTPUT].replace("`", "`\u200b"))
-        lines.append(f"```{safe}```")
+        lines.append(f"```{escape(output.replace('`', '`' + text.GAP))}```")
     return "\n".join(lines)
 
 
-def _rest(alerts: Iterable[AlertFacts]) -> str:
-    left = Message(id="", reason="", cluster="", route="", alerts=tuple(alerts))
-    return f"… and {len(left.alerts)} more: {escape(left.counts())}"
+def _rest(alerts: list[AlertFacts]) -> list[str]:
+    rest = text.rest(alerts[_MOST_ALERTS:])
+    return [escape(rest)] if rest else []
