@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from consulops.alerts.models import Reason
-from consulops.alerts.pipeline import STAGES, Outcome, Situation, Terms, decide
+from consulops.alerts.pipeline import (
+    STAGES,
+    Hold,
+    Outcome,
+    Situation,
+    Terms,
+    decide,
+    examine,
+)
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 FRESH = Situation(now=NOW, terms=Terms(), status="critical", since=NOW)
@@ -28,9 +36,13 @@ def test_a_failure_is_told_at_once() -> None:
     assert [verdict.stage for verdict in decision.verdicts] == [
         "match",
         "recipients",
+        "silence",
         "maintenance",
+        "inhibition",
+        "flapping",
         "news",
         "wait",
+        "hours",
         "group",
     ]
 
@@ -119,6 +131,8 @@ def test_a_group_waits_from_its_first_alert_on() -> None:
     assert decide(joined).reason is Reason.OPENED
 
 
+lately = st.integers(0, 200).map(lambda s: NOW - timedelta(seconds=s))
+soon = st.integers(1, 200).map(lambda s: NOW + timedelta(seconds=s))
 situations = st.builds(
     Situation,
     now=st.just(NOW),
@@ -129,16 +143,25 @@ situations = st.builds(
         notify_resolved=st.booleans(),
         grouped=st.booleans(),
         group_wait_s=st.integers(0, 100),
+        group_interval_s=st.integers(0, 100),
+        escalate_after_s=st.integers(0, 100),
         has_recipients=st.booleans(),
     ),
     status=st.sampled_from(["critical", "warning", "passing", "gone"]),
-    since=st.integers(0, 200).map(lambda s: NOW - timedelta(seconds=s)),
+    since=lately,
     mismatch=st.sampled_from(["", "another service"]),
     maintenance=st.sampled_from(["", "resting"]),
+    silence=st.sampled_from([Hold(), Hold("quiet"), Hold("quiet", NOW + timedelta(hours=1))]),
+    inhibition=st.sampled_from(["", "the node is down"]),
+    stable_at=st.none() | soon,
+    asleep_until=st.none() | soon,
     acknowledged_by=st.sampled_from(["", "otto"]),
-    said=st.sampled_from(["", "critical", "warning", "passing"]),
-    said_at=st.integers(0, 200).map(lambda s: NOW - timedelta(seconds=s)),
-    group_since=st.none() | st.integers(0, 200).map(lambda s: NOW - timedelta(seconds=s)),
+    said=st.sampled_from(["", "critical", "warning", "flapping", "passing"]),
+    said_at=st.none() | lately,
+    told_at=st.none() | lately,
+    escalated_at=st.none() | lately,
+    group_since=st.none() | lately,
+    group_said_at=st.none() | lately,
 )
 
 
@@ -157,4 +180,25 @@ def test_every_decision_explains_itself_and_looks_only_ahead(situation: Situatio
 @given(situations)
 def test_nobody_hears_of_an_end_without_a_beginning(situation: Situation) -> None:
     if decide(situation).reason is Reason.RESOLVED:
-        assert situation.said in ("critical", "warning")
+        assert situation.said in ("critical", "warning", "flapping")
+
+
+@given(situations)
+def test_nothing_new_is_told_of_what_is_held_back(situation: Situation) -> None:
+    held = situation.silence.reason or situation.maintenance or situation.inhibition
+    if held and situation.failing or situation.asleep_until:
+        assert decide(situation).reason is None
+
+
+@given(situations)
+def test_what_is_acknowledged_is_told_again_only_when_it_changes(situation: Situation) -> None:
+    if situation.acknowledged_by:
+        assert decide(situation).reason not in (Reason.REMINDER, Reason.ESCALATED)
+
+
+@given(situations)
+def test_every_stage_can_be_asked_for_itself(situation: Situation) -> None:
+    verdicts = examine(situation)
+    assert [verdict.stage for verdict in verdicts] == [stage.__name__ for stage in STAGES]
+    told = decide(situation).verdicts
+    assert verdicts[: len(told)] == told
