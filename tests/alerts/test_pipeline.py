@@ -186,7 +186,7 @@ def test_nobody_hears_of_an_end_without_a_beginning(situation: Situation) -> Non
 @given(situations)
 def test_nothing_new_is_told_of_what_is_held_back(situation: Situation) -> None:
     held = situation.silence.reason or situation.maintenance or situation.inhibition
-    if held and situation.failing or situation.asleep_until:
+    if (held and situation.failing) or situation.asleep_until:
         assert decide(situation).reason is None
 
 
