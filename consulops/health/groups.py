@@ -128,7 +128,7 @@ SELECT cluster_id, node, service, service_id, min(rank) AS rank,
     bool_or(check_id = 'serfHealth' AND status = 'critical') AS down,
     count(*) AS checks, count(*) FILTER (WHERE status IN ('critical', 'warning')) AS failing
 FROM health_check
-WHERE status <> 'gone' AND cluster_id = ANY(%(clusters)s) {only}
+WHERE source = 'consul' AND status <> 'gone' AND cluster_id = ANY(%(clusters)s) {only}
 GROUP BY cluster_id, node, service, service_id
 """
 

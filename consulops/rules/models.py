@@ -16,7 +16,9 @@ class ServiceRule(models.Model):
     # As health/matching.py compiles it: which instances are counted, each service on its own.
     match = models.JSONField(default=dict)
     # One of these two: a number of instances, or a percentage of them.
-    least_passing = models.PositiveIntegerField(null=True, blank=True)
+    least_passing = models.PositiveIntegerField(
+        null=True, blank=True, validators=[MinValueValidator(1)]
+    )
     least_percent = models.PositiveSmallIntegerField(
         null=True, blank=True, validators=[MinValueValidator(1), MaxValueValidator(100)]
     )

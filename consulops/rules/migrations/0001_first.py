@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=60, unique=True)),
                 ('enabled', models.BooleanField(default=True)),
                 ('match', models.JSONField(default=dict)),
-                ('least_passing', models.PositiveIntegerField(blank=True, null=True)),
+                ('least_passing', models.PositiveIntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1)])),
                 ('least_percent', models.PositiveSmallIntegerField(blank=True, null=True, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)])),
                 ('warning_passes', models.BooleanField(default=True)),
                 ('status', models.CharField(choices=[('critical', 'Critical'), ('warning', 'Warning')], default='critical', max_length=12)),
