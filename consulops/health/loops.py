@@ -49,7 +49,7 @@ class ClusterLoop(Loop):
                 async with AsyncClient(connection) as client:
                     await side_by_side(
                         self.watch(context, cluster, client),
-                        _until_changed(context, cluster, bell),
+                        until_changed(context, cluster, bell),
                     )
             except SettingsChanged:
                 backoff.reset()
@@ -88,7 +88,7 @@ class SettingsChanged(Exception):
     """The cluster is to be watched at another address or with another token."""
 
 
-async def _until_changed(context: Context, cluster: Cluster, bell: Bell) -> None:
+async def until_changed(context: Context, cluster: Cluster, bell: Bell) -> None:
     """Waits until somebody saves the cluster. Raises SettingsChanged, or Cluster.DoesNotExist."""
     while True:
         await bell.wait(RETRY_S)
