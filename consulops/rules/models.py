@@ -14,7 +14,7 @@ class ServiceRule(models.Model):
     name = models.CharField(max_length=60, unique=True)
     enabled = models.BooleanField(default=True)
     # As health/matching.py compiles it: which instances are counted, each service on its own.
-    match = models.JSONField(default=dict)
+    match = models.JSONField(default=dict, blank=True)
     # One of these two: a number of instances, or a percentage of them.
     least_passing = models.PositiveIntegerField(
         null=True, blank=True, validators=[MinValueValidator(1)]
