@@ -6,6 +6,7 @@ from consulops.consulapi.blocking import Update, watch
 from consulops.consulapi.client import Client
 from consulops.consulapi.connection import Address, BadAddress, Connection, parse_address
 from consulops.consulapi.errors import ConsulError
+from consulops.consulapi.events import UserEvent, fire_event, watch_events
 from consulops.consulapi.pace import Backoff, TokenBucket
 
 __all__ = [
@@ -19,6 +20,9 @@ __all__ = [
     "ConsulError",
     "TokenBucket",
     "Update",
+    "UserEvent",
+    "fire_event",
     "parse_address",
     "watch",
+    "watch_events",
 ]

@@ -16,6 +16,7 @@ TASKS = "consulops_tasks"
 LOOPS = "consulops_loops"
 DELIVERIES = "consulops_deliveries"
 NOTICES = "consulops_notices"
+EVENTS = "consulops_events"
 
 
 def notify(channel: str, payload: str = "") -> None:

@@ -2,12 +2,57 @@
 
 from __future__ import annotations
 
+import uuid
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q
 
 from consulops.clusters.models import Cluster
 from consulops.core.crypto import EncryptedJSONField
+from consulops.events import payloads
+
+_WAITING = Q(runs__state__in=("queued", "running"))
+_DONE = Q(runs__state="done")
+_WRONG = ("failed", "timed out", "lost")
+
+
+class Feed(models.Model):
+    """How far we have come with a cluster's events."""
+
+    cluster = models.OneToOneField(
+        Cluster, on_delete=models.CASCADE, primary_key=True, related_name="event_feed"
+    )
+    # What was in the list at the first look happened before anybody asked us.
+    begun_at = models.DateTimeField(null=True)
+    # Whose list it was: another address may be another Consul, with a past of its own.
+    address = models.TextField(blank=True, default="")
+    # When the list was full of events that we did not know: there may have been more.
+    gap_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True, default="")
+
+    def __str__(self) -> str:
+        return f"events of {self.cluster_id}"
+
+
+class EventQuerySet(models.QuerySet["Event"]):
+    """Events, with the questions that pages ask."""
+
+    def asked_for(self, cluster: str, q: str) -> EventQuerySet:
+        """Those of this cluster whose name holds every word; what is empty filters nothing."""
+        found = self.filter(cluster__name=cluster) if cluster else self.all()
+        for word in q.split():
+            found = found.filter(name__icontains=word)
+        return found
+
+    def gone_wrong(self) -> EventQuerySet:
+        """Those for which a handler did not do its work, as far as we know."""
+        return self.filter(Exists(Run.objects.filter(event=OuterRef("pk"), state__in=_WRONG)))
+
+    def with_names(self) -> EventQuerySet:
+        """With everything that a row names, and without the runs' outputs."""
+        runs = Run.objects.defer("output").order_by("pk")
+        return self.select_related("cluster").prefetch_related(Prefetch("runs", runs))
 
 
 class Event(models.Model):
@@ -20,10 +65,14 @@ class Event(models.Model):
     node_filter = models.TextField(blank=True, default="")
     service_filter = models.TextField(blank=True, default="")
     tag_filter = models.TextField(blank=True, default="")
+    version = models.BigIntegerField(default=1)
+    # Serf's Lamport clock: orders the events of one cluster.
     ltime = models.BigIntegerField(default=0)
     seen_at = models.DateTimeField()
     # False when it was there already when we first looked at the cluster: no handler runs for it.
     fresh = models.BooleanField(default=True)
+
+    objects = EventQuerySet.as_manager()
 
     class Meta:
         constraints = (models.UniqueConstraint("cluster", "event_id", name="one_event"),)
@@ -35,12 +84,50 @@ class Event(models.Model):
     def __str__(self) -> str:
         return f"{self.name} {self.event_id}"
 
+    @property
+    def bytes(self) -> bytes:
+        """The payload; the database hands it out as a memoryview."""
+        return bytes(self.payload)
+
+    @property
+    def excerpt(self) -> str:
+        """The beginning of the payload on one line."""
+        return payloads.excerpt(self.bytes)
+
+    @property
+    def text(self) -> str | None:
+        """The payload if it is text."""
+        return payloads.text_of(self.bytes)
+
+    @property
+    def dump(self) -> str:
+        """The payload byte by byte."""
+        return payloads.dump(self.bytes)
+
+    @property
+    def filters(self) -> list[tuple[str, str]]:
+        """The filters that are set, as name and expression."""
+        known = {"node": self.node_filter, "service": self.service_filter, "tag": self.tag_filter}
+        return [(name, one) for name, one in known.items() if one]
+
 
 class HandlerKind(models.TextChoices):
     """What a handler does with an event."""
 
     WEBHOOK = "webhook", "Webhook"
-    EXECUTABLE = "executable", "Executable"
+    EXECUTABLE = "executable", "Program"
+
+
+class EventHandlerQuerySet(models.QuerySet["EventHandler"]):
+    """Handlers, with how they fare."""
+
+    def with_counts(self) -> EventHandlerQuerySet:
+        """Each with how many runs wait, went well and went wrong."""
+        return self.annotate(
+            waiting=Count("runs", filter=_WAITING),
+            done=Count("runs", filter=_DONE),
+            wrong=Count("runs", filter=Q(runs__state__in=_WRONG)),
+        )
 
 
 class EventHandler(models.Model):
@@ -52,14 +139,18 @@ class EventHandler(models.Model):
     event_pattern = models.CharField(max_length=1000, default=".*")
     cluster_pattern = models.CharField(max_length=1000, default=".*")
     kind = models.CharField(max_length=12, choices=HandlerKind.choices)
-    # Webhook: url, headers. Executable: its name in the folder, and arguments.
+    # What the kind declares, see kinds.py.
     config = models.JSONField(default=dict)
     secrets = EncryptedJSONField(default=dict)
+    # When a secret was last entered or removed.
+    secrets_at = models.DateTimeField(null=True)
     timeout_s = models.PositiveSmallIntegerField(
         default=30, validators=[MinValueValidator(1), MaxValueValidator(3600)]
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
+
+    objects = EventHandlerQuerySet.as_manager()
 
     class Meta:
         ordering = ("name",)
@@ -76,7 +167,7 @@ class RunState(models.TextChoices):
     DONE = "done", "Done"
     FAILED = "failed", "Failed"
     TIMED_OUT = "timed out", "Timed out"
-    # Its worker died in the midst; it is not run again, since it may have done its work.
+    # Its worker ended in the midst; it is not run again, since it may have done its work.
     LOST = "lost", "Lost"
 
 
@@ -88,8 +179,17 @@ class Run(models.Model):
         EventHandler, null=True, on_delete=models.SET_NULL, related_name="runs"
     )
     handler_name = models.CharField(max_length=60)
+    kind = models.CharField(max_length=12, choices=HandlerKind.choices)
+    # The same in each attempt of a webhook.
+    key = models.UUIDField(default=uuid.uuid4, editable=False)
     state = models.CharField(max_length=10, choices=RunState.choices, default=RunState.QUEUED)
     created_at = models.DateTimeField()
+    attempts = models.PositiveSmallIntegerField(default=0)
+    next_at = models.DateTimeField()
+    # Who runs it: only the holder of this claim may say how it ended.
+    claim = models.UUIDField(null=True)
+    # The last sign of life of who runs it, by the database's clock.
+    alive_at = models.DateTimeField(null=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     # The exit code, or the HTTP answer in one line.
@@ -100,9 +200,38 @@ class Run(models.Model):
         constraints = (models.UniqueConstraint("event", "handler", name="one_run"),)
         indexes = (
             models.Index(
-                fields=("id",), condition=Q(state__in=("queued", "running")), name="run_waiting"
+                fields=("handler", "id"),
+                condition=Q(state__in=("queued", "running")),
+                name="run_waiting",
             ),
         )
 
     def __str__(self) -> str:
         return f"{self.handler_name} for {self.event_id}"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen."""
+        return self.state not in (RunState.QUEUED, RunState.RUNNING)
+
+    @property
+    def look(self) -> str:
+        """The state of the one table of states that shows how it went."""
+        return _LOOKS[RunState(self.state)]
+
+    @property
+    def took_s(self) -> float | None:
+        """How long it took."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
+
+_LOOKS = {
+    RunState.QUEUED: "unknown",
+    RunState.RUNNING: "maintenance",
+    RunState.DONE: "passing",
+    RunState.FAILED: "critical",
+    RunState.TIMED_OUT: "critical",
+    RunState.LOST: "warning",
+}
