@@ -12,7 +12,10 @@ from django.core.management import load_command_class
 from django.core.management.base import BaseCommand
 
 from consulops.api import urls
-from consulops.api.configuration.document import NOT_YET, ClusterItem, NotifierItem, RouteItem
+from consulops.api.configuration.document import NOT_YET
+from consulops.api.configuration.section import Section
+from consulops.api.configuration.sections import ALL
+from consulops.api.configuration.sections.routes import RouteItem
 from consulops.api.metrics import exposition
 from consulops.env import SETTINGS, Setting
 from consulops.notifiers.registry import kinds
@@ -82,10 +85,11 @@ def test_every_kind_of_notifier_and_its_settings(kind: str) -> None:
     assert [name for name in kinds()[kind].fields if f"`{name}`" not in text] == []
 
 
-@pytest.mark.parametrize("form", [ClusterItem, NotifierItem, RouteItem])
-def test_every_setting_of_the_file(form: type[ClusterItem | NotifierItem | RouteItem]) -> None:
+@pytest.mark.parametrize("part", ALL, ids=lambda part: part.name)
+def test_every_setting_of_the_file(part: Section) -> None:
     text = page("apply.md")
-    names = [field.alias or name for name, field in form.model_fields.items()]
+    fields = part.form.model_fields.items()
+    names = [part.name, *(field.alias or name for name, field in fields)]
     assert [name for name in names if not re.search(rf"\b{name}\b", text)] == []
 
 

@@ -146,20 +146,20 @@ def place_route(actor: Actor, route: Route, place: int) -> None:
         publish("routes")
 
 
-def save_noise(actor: Actor, values: Mapping[str, Any]) -> Noise:
-    """Changes what is noise, and decides anew about every open alert."""
+def save_noise(actor: Actor, values: Mapping[str, Any]) -> list[str]:
+    """Changes what is noise and decides anew about every open alert; names what changed."""
     with transaction.atomic():
         noise = Noise.objects.select_for_update().first() or Noise()
         before = {name: getattr(noise, name) for name in values}
         for name, value in values.items():
             setattr(noise, name, value)
         changes = changed_fields(before, values, frozenset())
-        if changes or noise.pk is None:
+        if changes:
             noise.save()
             record(actor, "noise.updated", noise, {"changed": changes})
             lifecycle.look_again()
             publish("routes")
-    return noise
+    return list(changes)
 
 
 def prune(now: datetime) -> dict[str, int]:

@@ -171,7 +171,7 @@ def test_prune_leaves_a_notifier_that_is_used(apply: Apply) -> None:
         ("routes: [{name: 2026-02-01}]", "routes[0].name: must be text; put it in quotes"),
         ("routes: [{name: on}]", "routes[0].name: must be text; put it in quotes"),
         ('routes: [{name: "a\\0b"}]', "routes[0].name: this text holds a character that"),
-        ("silences: []", "silences: this version of ConsulOps has no such section yet"),
+        ("storages: []", "storages: this version of ConsulOps has no such section yet"),
         ("storages: []", "storages: this version of ConsulOps has no such section yet"),
         ("cluster: []", "cluster: there is no such section"),
         ("clusters: {name: dc1}", "clusters: must be a list"),

@@ -14,6 +14,7 @@ from consulops.api.configuration.applying import apply
 from consulops.api.configuration.document import parse
 from consulops.api.configuration.problems import BadFile
 from consulops.api.configuration.reading import LARGEST_BYTES, read
+from consulops.api.configuration.sections import FORMS
 
 BAD_INPUT = 2
 
@@ -38,7 +39,7 @@ class Command(BaseCommand):
         self, *args: object, file: str, dry_run: bool, prune: bool, **options: object
     ) -> None:
         try:
-            document = parse(read(_bytes(file)))
+            document = parse(read(_bytes(file)), FORMS)
             first_start.migrate()
             changes = apply(Actor.named("apply"), document, prune=prune, dry_run=dry_run)
         except BadFile as error:
