@@ -11,7 +11,7 @@ from types import MappingProxyType, ModuleType
 
 from consulops.core.crypto import WrongKey
 from consulops.notifiers import kinds as package
-from consulops.notifiers.base import AsyncKind, BlockingKind, Kind, SendError
+from consulops.notifiers.base import GROUPS, AsyncKind, BlockingKind, Kind, SendError
 from consulops.notifiers.models import Notifier
 from consulops.notifiers.wording import Wording
 
@@ -72,6 +72,8 @@ def _refuse_bad(kind: type[Kind], found: Mapping[str, type[Kind]]) -> None:
     where = f"{kind.__module__}.{kind.__qualname__}"
     if not kind.name or not kind.label:
         raise BadKind(f"{where} needs a name and a label.")
+    if kind.group not in GROUPS:
+        raise BadKind(f"{where} is in the group {kind.group!r}, which is none of {GROUPS}.")
     if kind.name in found:
         raise BadKind(f"{where} takes the name {kind.name!r} of {found[kind.name].__module__}.")
     unknown = kind.secret_fields - kind.fields.keys()

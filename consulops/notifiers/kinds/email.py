@@ -44,6 +44,7 @@ class Email(BlockingKind):
 
     name = "email"
     label = "E-mail"
+    group = "Mail & push"
     fields: ClassVar[dict[str, forms.Field]] = {
         "host": forms.CharField(label="SMTP server", max_length=255),
         "security": forms.ChoiceField(
