@@ -172,7 +172,6 @@ def test_prune_leaves_a_notifier_that_is_used(apply: Apply) -> None:
         ("routes: [{name: on}]", "routes[0].name: must be text; put it in quotes"),
         ('routes: [{name: "a\\0b"}]', "routes[0].name: this text holds a character that"),
         ("storages: []", "storages: this version of ConsulOps has no such section yet"),
-        ("storages: []", "storages: this version of ConsulOps has no such section yet"),
         ("cluster: []", "cluster: there is no such section"),
         ("clusters: {name: dc1}", "clusters: must be a list"),
         ("clusters: [dc1]", "clusters[0]: must hold settings"),
