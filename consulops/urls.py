@@ -14,6 +14,8 @@ urlpatterns = [
     path("", include("consulops.loops.urls")),
     path("", include("consulops.health.urls")),
     path("", include("consulops.notifiers.urls")),
+    path("", include("consulops.silences.urls")),
     path("", include("consulops.alerts.urls")),
+    path("", include("consulops.rules.urls")),
     path("", include("consulops.api.urls")),
 ]

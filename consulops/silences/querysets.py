@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, TextField
+from django.db.models.functions import Cast
 
 if TYPE_CHECKING:
     from consulops.silences.models import Silence  # noqa: F401 - named below, in quotes
@@ -33,6 +34,17 @@ class SilenceQuerySet(QuerySet["Silence"]):
     def without_end(self) -> SilenceQuerySet:
         """Those that nobody has set an end for."""
         return self.filter(ends_at__isnull=True)
+
+    def mentioning(self, text: str) -> SilenceQuerySet:
+        """Those with every one of these words in the comment, the author's name or a matcher."""
+        found = self.alias(matchers=Cast("match", TextField()))
+        for word in text.split():
+            found = found.filter(
+                Q(comment__icontains=word)
+                | Q(author_name__icontains=word)
+                | Q(matchers__icontains=word)
+            )
+        return found
 
     def counts(self, now: datetime) -> dict[str, int]:
         """How many are active, upcoming, expired, and all together."""
