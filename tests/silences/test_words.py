@@ -15,7 +15,9 @@ from consulops.silences.models import Silence
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-NIGHTS: list[dict[str, Any]] = [{"days": ["mon"], "begin": "22:00", "end": "02:00", "timezone": "UTC"}]
+NIGHTS: list[dict[str, Any]] = [
+    {"days": ["mon"], "begin": "22:00", "end": "02:00", "timezone": "UTC"}
+]
 NIGHT = NOW + 10 * HOUR
 
 names = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
