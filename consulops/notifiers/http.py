@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +61,12 @@ async def ask(
         if error:
             raise error
         return Answer(answer.status, answer.headers, text)
+
+
+def basic_login(username: str, password: str) -> dict[str, str]:
+    """The header of a user name and a password (RFC 7617)."""
+    pair = b64encode(f"{username}:{password}".encode()).decode()
+    return {"Authorization": f"Basic {pair}"}
 
 
 async def read_some(answer: aiohttp.ClientResponse) -> str:

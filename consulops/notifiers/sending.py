@@ -9,8 +9,9 @@ import socket
 import ssl
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Executor
+from contextlib import contextmanager, suppress
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
 
@@ -34,7 +35,7 @@ async def send(
     A blocking kind runs in `executor`, and its time counts from when a thread took it. After a
     timeout its thread is left to end by itself.
     """
-    try:
+    with plain_errors(kind, timeout_s):
         if isinstance(kind, BlockingKind):
             answer = await _send_in_thread(kind, message, timeout_s, executor)
         elif isinstance(kind, AsyncKind):
@@ -42,6 +43,14 @@ async def send(
                 answer = await kind.send(http, message, timeout_s)
         else:
             raise TypeError(f"{type(kind).__qualname__} can neither wait nor block")
+    return scrub(answer, kind)
+
+
+@contextmanager
+def plain_errors(kind: Kind, timeout_s: float) -> Iterator[None]:
+    """Whatever is expected to go wrong inside leaves as a SendError without secrets."""
+    try:
+        yield
     except SendError as error:
         raise SendError(
             scrub(error.text, kind),
@@ -55,7 +64,6 @@ async def send(
     except (aiohttp.ClientError, OSError) as error:
         # Without its cause: the texts of these exceptions contain addresses, which may be secret.
         raise SendError(scrub(explain(error), kind)) from None
-    return scrub(answer, kind)
 
 
 async def _send_in_thread(
@@ -138,6 +146,8 @@ def _texts(value: Any) -> Iterator[str]:
             yield from _texts(one)
     elif isinstance(value, str):
         yield value
-        # The part behind "Bearer", and the path of a secret address.
+        # The part behind "Bearer", and what follows the host of a secret address.
         yield from value.split()[1:]
-        yield urlsplit(value).path
+        with suppress(ValueError):
+            parts = urlsplit(value)
+            yield from (parts.path, parts.query, *(text for _, text in parse_qsl(parts.query)))

@@ -16,8 +16,8 @@ MOST_TITLE = 150
 _MOST_LINES = 12
 # Invisible, and the end of every mark and name: what stands after it is read as plain text.
 GAP = "\u200b"
-# What becomes a mention, a link or an entity without any mark-up around it.
-_TEMPTING = re.compile(r"[@<]|:(?=//)|(?i:\bwww(?=\.))")
+# Where a mention or a link begins, for those that read no escapes.
+_TEMPTING = re.compile(r"[@<]|:(?=//)|\](?=\()|(?i:\bwww(?=\.))")
 _MARKS = re.compile(r"([\\`*_\[\]()#|~>])")
 
 Made = TypeVar("Made")
@@ -61,9 +61,9 @@ def since(alert: AlertFacts) -> str:
     return f"since {alert.since:%Y-%m-%d %H:%M:%S %Z}"
 
 
-def output(alert: AlertFacts, most: int) -> str:
+def output(alert: AlertFacts, most: int, most_lines: int = _MOST_LINES) -> str:
     """The first lines of the check's output, without control characters; may be empty."""
-    return clip(alert.output, most) if most else ""
+    return clip(alert.output, most, most_lines) if most else ""
 
 
 def clip(text: str, most: int, most_lines: int = _MOST_LINES) -> str:

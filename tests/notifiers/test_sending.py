@@ -115,6 +115,17 @@ def test_secrets_are_cut_out_of_answers_and_errors(executor: ThreadPoolExecutor)
     assert (caught.value.permanent, caught.value.retry_after_s) == (True, 3)
 
 
+def test_what_an_address_asks_for_is_as_secret_as_the_address(
+    executor: ThreadPoolExecutor,
+) -> None:
+    kind = Slow({"token": "https://h/run?v=2016-06-01&sig=a%2Fb-s3cr3t", "headers": {"A": "//[x"}})
+    kind.go.set()
+    kind.answer = "/run?v=2016-06-01&sig=a%2Fb-s3cr3t: no a/b-s3cr3t //[x"
+    answer = run(kind, executor)
+    assert "s3cr3t" not in answer
+    assert "//[x" not in answer
+
+
 def test_mistake_in_a_kind_is_not_called_a_failed_send(executor: ThreadPoolExecutor) -> None:
     kind = Slow()
     kind.go.set()
