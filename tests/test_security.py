@@ -29,6 +29,11 @@ OPEN = {
     "api:healthz": "probes have no session",
     "api:readyz": "probes have no session",
     "api:metrics": "Prometheus has no session",
+    "api:consul_alerts_info": "consul-alerts' clients have no session; answered on this machine",
+    "api:consul_alerts_check": "the same",
+    "api:consul_alerts_wildcard": "the same",
+    "api:consul_alerts_checks": "the same",
+    "api:consul_alerts_events": "the same",
     "live:stream": "answers strangers with 401: a stream cannot follow a redirect",
 }
 
