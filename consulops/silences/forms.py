@@ -95,7 +95,9 @@ class SilenceForm(forms.Form):
         """The form of a silence, or of a new one with these matchers filled in."""
         super().__init__(*args, **kwargs)
         self.may_be_endless, self.silence = may_be_endless, silence
-        self._add_matchers((silence.match if silence else match) or {})
+        # The matchers that are filled in before anybody has typed.
+        self.begun_with = (silence.match if silence else match) or {}
+        self._add_matchers(self.begun_with)
         lasts = {name: label for name, (label, _) in SPANS.items()}
         lasts[_UNTIL] = "Until the end below"
         if may_be_endless:

@@ -53,12 +53,16 @@ def try_out(request: HttpRequest) -> HttpResponse:
     wrong = form.wrong_matchers()
     context: dict[str, Any] = {"wrong": wrong, "tried": True}
     if not wrong:
-        match = compile_match(form.match())
-        (context["reach"],) = reaches([match])
-        context["means_everything"] = means_everything(match)
+        context |= _preview(form.match())
     if is_fragment(request):
         return render(request, "silences/_preview.html", context)
     return _page(request, form, context)
+
+
+def _preview(match: dict[str, Any]) -> dict[str, Any]:
+    compiled = compile_match(match)
+    (reach,) = reaches([compiled])
+    return {"reach": reach, "means_everything": means_everything(compiled)}
 
 
 def _begin_with(request: HttpRequest) -> dict[str, Any]:
@@ -111,5 +115,7 @@ def _save(request: HttpRequest, form: SilenceForm) -> HttpResponse:
 def _page(
     request: HttpRequest, form: SilenceForm, more: dict[str, Any] | None = None
 ) -> HttpResponse:
-    context = {"form": form, "saved": form.silence, **(more or {})}
+    context: dict[str, Any] = {"form": form, "saved": form.silence, **(more or {})}
+    if not form.is_bound and form.begun_with:
+        context |= _preview(form.begun_with)
     return render(request, "silences/form.html", context)

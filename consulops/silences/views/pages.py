@@ -48,7 +48,8 @@ class Row:
     next_begin: datetime | None
     # None for one that is over.
     reach: Reach | None
-    # Until its end, or since it has ended.
+    # Until it begins and until it ends; negative for what has been.
+    begins_in_s: float
     left_s: float | None
 
 
@@ -105,6 +106,7 @@ def _rows(found: Sequence[Silence], now: datetime) -> list[Row]:
             windows=words.in_words(one),
             next_begin=words.next_begin(one, now),
             reach=reach.get(one.pk),
+            begins_in_s=(one.starts_at - now).total_seconds(),
             left_s=(one.ends_at - now).total_seconds() if one.ends_at else None,
         )
         for one in found
