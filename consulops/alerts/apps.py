@@ -12,8 +12,11 @@ class AlertsConfig(AppConfig):
     def ready(self) -> None:
         """Joins the transactions that record transitions and that change silences."""
         from consulops.alerts.lifecycle import look_again, on_transitions
+        from consulops.alerts.table import asks_for_service_meta
+        from consulops.health.instances import wanted_by
         from consulops.health.signals import transitions_recorded
         from consulops.silences.signals import silences_changed
 
         transitions_recorded.connect(on_transitions, dispatch_uid="alerts")
         silences_changed.connect(look_again, dispatch_uid="alerts")
+        wanted_by(asks_for_service_meta)

@@ -2,26 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from consulops.core.status import FAILING
-from consulops.health.matching import Match, Subject
-from consulops.health.models import Check
-from consulops.health.querysets import WORST_FIRST
+from consulops.health.matching import Match
+from consulops.health.subjects import Candidate, candidates, remembering
 
 SHOWN = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Example:
-    """One check that a route means."""
-
-    pk: int
-    label: str
-    service: str
-    node: str
-    cluster: str
-    status: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,27 +18,25 @@ class Preview:
     meant: int
     total: int
     now: int
-    examples: list[Example]
+    examples: list[Candidate]
 
 
 def preview(match: Match) -> Preview:
-    """Tries the matchers on every check that there is, worst first; one query.
+    """Tries the matchers on every check that there is, worst first; in one to three queries.
 
     A check that does not fail is meant when it would be, were its status one of the route's.
     """
+    match = remembering(match)
     would_be = min(match.statuses, default=FAILING[0].value)
-    columns = ("pk", "name", "check_id", "service", "node", "cluster__name", "tags", "status")
-    rows = Check.objects.living().order_by(*WORST_FIRST).values_list(*columns)
     meant = now = total = 0
-    examples: list[Example] = []
-    for pk, name, check, service, node, cluster, tags, status in rows:
+    examples: list[Candidate] = []
+    for one in candidates([match]):
         total += 1
-        names = (cluster, service, node, check, tuple(tags))
-        fails = status in FAILING and not match.mismatch(Subject(*names, status))
-        if not fails and match.mismatch(Subject(*names, would_be)):
+        fails = one.subject.status in FAILING and not match.mismatch(one.subject)
+        if not fails and match.mismatch(replace(one.subject, status=would_be)):
             continue
         meant += 1
         now += fails
         if len(examples) < SHOWN:
-            examples.append(Example(pk, name or check, service, node, cluster, status))
+            examples.append(one)
     return Preview(meant, total, now, examples)

@@ -36,6 +36,11 @@ class Part:
         """Whether one might go out later."""
         return self.decision.verdicts[-1].outcome is Outcome.HELD
 
+    @property
+    def is_silent(self) -> bool:
+        """Whether there would be none, now or later."""
+        return not self.tells and not self.waits
+
 
 def rehearse(check: Check, status: str, now: datetime) -> list[Part]:
     """What each route would say of this check if it had this status from now on, in their order.

@@ -12,13 +12,14 @@ from django.utils import timezone
 from consulops.alerts.evaluation import subject_of
 from consulops.alerts.models import Alert, Attempt, Delivery, Notice, Route
 from consulops.alerts.pipeline import Outcome
+from consulops.alerts.rehearsal import Part
 from consulops.alerts.table import Table
 from consulops.notifiers.models import Notifier
 
 # A delivery that is tried for a day has hundreds of attempts.
 ATTEMPTS_SHOWN = 10
 
-_STAGES = {
+STAGES = {
     "match": "Matchers",
     "recipients": "Recipients",
     "silence": "Silence",
@@ -89,14 +90,20 @@ def stories(alert: Alert) -> list[Story]:
 
 def _first_step(mismatch: str) -> Step:
     if mismatch:
-        return Step(_STAGES["match"], Outcome.STOPPED, mismatch)
-    return Step(_STAGES["match"], Outcome.HELD, "nothing is decided yet")
+        return Step(STAGES["match"], Outcome.STOPPED, mismatch)
+    return Step(STAGES["match"], Outcome.HELD, "nothing is decided yet")
+
+
+def of_part(part: Part) -> Story:
+    """The story of a rehearsal, with the word of every stage."""
+    steps = [Step(STAGES[one.stage], one.outcome, one.reason, one.until) for one in part.verdicts]
+    return Story(part.route.name, steps, part.route, list(part.notifiers))
 
 
 def _decided(notice: Notice, route: Route | None, told: list[Notifier] | None) -> Story:
     steps = [
         Step(
-            _STAGES.get(verdict["stage"], verdict["stage"]),
+            STAGES.get(verdict["stage"], verdict["stage"]),
             verdict["outcome"],
             verdict["reason"],
             notice.due_at if verdict["outcome"] == Outcome.HELD else None,

@@ -14,6 +14,7 @@ from consulops.alerts.pipeline import Hold, Terms
 from consulops.core import windows
 from consulops.health.matching import Match, Subject, compile_match
 from consulops.notifiers.models import Notifier
+from consulops.silences.models import Silence
 from consulops.silences.standing import Standing, standing
 
 Told = Mapping[int, list[Notifier]]
@@ -104,3 +105,9 @@ def _linked(through: type[models.Model]) -> Told:
     for link in links.order_by("notifier_id").iterator():
         found[link.route_id].append(link.notifier)  # type: ignore[attr-defined]  # a link has both
     return found
+
+
+def asks_for_service_meta() -> bool:
+    """Whether a route or a silence looks at what the watchers do not read of themselves."""
+    routes = Route.objects.filter(enabled=True, match__has_key="service_meta")
+    return routes.exists() or Silence.objects.filter(match__has_key="service_meta").exists()

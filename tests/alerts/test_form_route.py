@@ -40,6 +40,8 @@ def posted(**changes: Any) -> dict[str, Any]:
         "wait_s": "0",
         "remind_every_s": "0",
         "group_wait_s": "0",
+        "group_interval_s": "0",
+        "escalate_after_s": "0",
         "notify_resolved": "on",
         **changes,
     }
@@ -130,6 +132,57 @@ def test_the_form_shows_what_is_saved_and_saving_it_unchanged_changes_nothing(
     saved = Route.objects.get()
     assert (saved.match, saved.wait_s, saved.group_by) == (match, 7, ["node"])
     assert not AuditEntry.objects.filter(action="route.updated").exists()
+
+
+def test_hours_escalation_and_meta(as_admin: Client) -> None:
+    hook, boss = make_notifier(), make_notifier("boss")
+    as_admin.post(
+        NEW,
+        posted(
+            notifiers=[hook.pk],
+            escalate_to=[boss.pk],
+            escalate_after_s="600",
+            group_interval_s="300",
+            match_service_meta="team: pay.*\n",
+            **{
+                "active_hours-0-days": ["mon", "tue"],
+                "active_hours-0-begin": "08:00",
+                "active_hours-0-end": "18:00",
+                "active_hours-0-timezone": "Europe/Berlin",
+            },
+        ),
+    )
+    route = Route.objects.get()
+    assert (route.escalate_after_s, route.group_interval_s) == (600, 300)
+    assert list(route.escalate_to.all()) == [boss]
+    assert route.match == {"service_meta": {"team": "pay.*"}}
+    hours = {"days": ["mon", "tue"], "begin": "08:00", "end": "18:00", "timezone": "Europe/Berlin"}
+    assert route.active_hours == [hours]
+    page = text(as_admin, "/routes/")
+    for words in ("service meta team", "boss", "after 10 min", "08:00–18:00 (Europe/Berlin)"):
+        assert words in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"escalate_after_s": "600"}, "escalate_to"),
+        ({"match_node_meta": "rack"}, "match_node_meta"),
+        ({"match_service_meta": "team: ("}, "match_service_meta"),
+        (
+            {
+                "active_hours-0-begin": "8",
+                "active_hours-0-end": "18:00",
+                "active_hours-0-timezone": "UTC",
+            },
+            "active_hours",
+        ),
+    ],
+)
+def test_half_of_a_thing_is_refused(as_admin: Client, changes: dict[str, str], field: str) -> None:
+    with nothing_changes():
+        answer = as_admin.post(NEW, posted(**changes))
+    assert list(answer.context["form"].errors) == [field]
 
 
 def test_a_change(as_admin: Client) -> None:

@@ -31,7 +31,7 @@ from consulops.notifiers.models import Notifier
 @fresh_by("routes", "notifiers")
 def routes(request: HttpRequest) -> HttpResponseBase:
     """All routes in the order in which they are tried."""
-    rows = wording.in_order(Route.objects.prefetch_related("notifiers"))
+    rows = wording.in_order(Route.objects.prefetch_related("notifiers", "escalate_to"))
     if export.wanted(request):
         return export.export(request, "routes", map(_facts, rows))
     context = {"rows": rows, "some_are_used": any(row.route.enabled for row in rows)}
@@ -56,10 +56,11 @@ def _form(request: HttpRequest, form: RouteForm) -> HttpResponse:
     if form.is_valid():
         # As it is saved: the form has already written into its own.
         before = Route.objects.filter(pk=form.instance.pk).first()
-        name, notifiers = form.cleaned_data["name"], list(form.cleaned_data["notifiers"])
+        name = form.cleaned_data["name"]
+        told, next_ones = (list(form.cleaned_data[one]) for one in ("notifiers", "escalate_to"))
         try:
             _, changed = services.save_route(
-                Actor.of(request), name, form.values(), notifiers, before
+                Actor.of(request), name, form.values(), told, before, next_ones
             )
         except IntegrityError:
             form.add_error("name", "Another route took this name a moment ago.")
@@ -128,6 +129,10 @@ def _facts(row: wording.Words) -> dict[str, Any]:
         "remind_every_s": route.remind_every_s,
         "group_by": route.group_by,
         "group_wait_s": route.group_wait_s,
+        "group_interval_s": route.group_interval_s,
+        "active_hours": route.active_hours,
+        "escalate_after_s": route.escalate_after_s,
+        "escalate_to": [notifier.name for notifier in row.next_ones],
         "notify_resolved": route.notify_resolved,
         "continue": route.continues,
         "notifiers": [notifier.name for notifier in row.notifiers],
