@@ -12,9 +12,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from consulops.core.crypto import WrongKey
-from consulops.notifiers import config
+from consulops.notifiers import config, samples
 from consulops.notifiers.base import Kind
 from consulops.notifiers.models import Notifier
+from consulops.notifiers.sandbox import LONGEST_TEMPLATE
+from consulops.notifiers.wording import PLAIN, Wording
 
 _CONFIG, _CLEAR = "config_", "clear_"
 
@@ -107,12 +109,40 @@ class KindForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run
                 yield self[_CLEAR + name]
 
 
+class TemplateField(forms.CharField):
+    """A template of a message; browsers end lines in another way than everybody else."""
+
+    def __init__(self, rows: int, **options: Any) -> None:
+        attrs = {"class": "mono", "spellcheck": "false", "rows": rows}
+        widget = forms.Textarea(attrs=attrs)
+        super().__init__(
+            widget=widget, required=False, strip=False, max_length=LONGEST_TEMPLATE, **options
+        )
+
+    def to_python(self, value: Any) -> str:
+        text = str(super().to_python(value)).replace("\r\n", "\n")
+        return text if text.strip() else ""
+
+
 class NotifierForm(KindForm):
-    """A new notifier, or the settings of one."""
+    """A new notifier, or the settings of one; templates are tried before they are stored."""
+
+    subject_template = TemplateField(
+        rows=2,
+        help_text="Made into one line. Empty: the notifier's own words, “{{ title }}” and more.",
+    )
+    body_template = TemplateField(rows=8, help_text="Empty: the notifier's own words.")
 
     class Meta:
         model = Notifier
-        fields = ("name", "enabled", "timeout_s", "concurrency")
+        fields = (
+            "name",
+            "enabled",
+            "timeout_s",
+            "concurrency",
+            "subject_template",
+            "body_template",
+        )
         labels = {
             "enabled": "Send messages",
             "timeout_s": "Timeout in seconds",
@@ -124,6 +154,37 @@ class NotifierForm(KindForm):
             "timeout_s": "After this long without an answer the message is tried again later.",
             "concurrency": "More than these wait for their turn.",
         }
+
+    def __init__(self, kind: type[Kind], *args: Any, **kwargs: Any) -> None:
+        super().__init__(kind, *args, **kwargs)
+        # The templates as they were typed, right or wrong.
+        self.wording = PLAIN
+        for part, name in samples.FIELDS.items():
+            if part not in kind.templated:
+                del self.fields[name]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The cleaned settings of the kind, as far as they are right."""
+        return {name: self.cleaned_data.get(_CONFIG + name) for name in self.kind.fields}
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        typed = (self.cleaned_data.get(name, "") for name in samples.FIELDS.values())
+        self.wording = Wording(*typed)
+        for name, texts in samples.problems(self.kind, self.settings, self.wording).items():
+            for text in texts:
+                self.add_error(name, text)
+        return self.cleaned_data
+
+    @property
+    def is_worded(self) -> bool:
+        """Whether there is any template, stored or just typed."""
+        return any(self[name].value() for name in samples.FIELDS.values() if name in self.fields)
+
+    def wording_fields(self) -> list[forms.BoundField]:
+        """The templates that this kind takes."""
+        return [self[name] for name in samples.FIELDS.values() if name in self.fields]
 
     def common_fields(self) -> Iterator[forms.BoundField]:
         """The fields that every notifier has, but for its name."""

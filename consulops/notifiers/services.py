@@ -25,7 +25,16 @@ from consulops.notifiers.models import Notifier
 from consulops.notifiers.registry import load
 from consulops.notifiers.sending import send
 
-SETTINGS = ("name", "kind", "config", "enabled", "timeout_s", "concurrency")
+SETTINGS = (
+    "name",
+    "kind",
+    "config",
+    "subject_template",
+    "body_template",
+    "enabled",
+    "timeout_s",
+    "concurrency",
+)
 
 
 class InUse(Exception):

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.contrib import messages
 from django.db import IntegrityError
+from django.db.models.fields.json import KeyTransform
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
@@ -18,17 +19,23 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from consulops.accounts.access import requires
 from consulops.accounts.audit import Actor
 from consulops.accounts.models import Role
+from consulops.alerts.models import Delivery
 from consulops.alerts.story import listed
 from consulops.core import export
 from consulops.live.context import is_fragment
 from consulops.notifiers import services
-from consulops.notifiers.base import Kind
+from consulops.notifiers.base import GROUPS, AlertFacts, Kind, Message
 from consulops.notifiers.forms import NotifierForm
 from consulops.notifiers.models import Notifier
+from consulops.notifiers.preview import preview
 from consulops.notifiers.registry import kinds
+from consulops.notifiers.samples import SAMPLES
 
 DEFAULT_KIND = "webhook"
 DELIVERIES_SHOWN = 20
+# Past messages to choose from, and how many are looked through for that many different ones.
+PAST_SHOWN = 20
+PAST_READ = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,8 @@ def delete(request: HttpRequest, pk: int) -> HttpResponse:
 
 def _form(request: HttpRequest, form: NotifierForm) -> HttpResponse:
     """Shows, tests or saves what is in the form; the buttons tell which by their names."""
+    if "preview" in request.POST:
+        return _previewed(request, form)
     if "test" in request.POST:
         return _tested(request, form)
     if form.is_valid():
@@ -126,6 +135,47 @@ def _tested(request: HttpRequest, form: NotifierForm) -> HttpResponse:
     return _form_page(request, form, context)
 
 
+def _previewed(request: HttpRequest, form: NotifierForm) -> HttpResponse:
+    """Shows what the templates in the form make of a past message or of a sample."""
+    form.full_clean()
+    chosen = request.POST.get("preview_of", "")
+    message = _message(chosen)
+    context = {
+        "parts": preview(form.kind, form.settings, form.wording, message),
+        "preview_of": chosen,
+        "message": message,
+    }
+    if is_fragment(request):
+        return render(request, "notifiers/_preview.html", context)
+    return _form_page(request, form, context)
+
+
+def _message(chosen: str) -> Message:
+    """The past message with this number, or the sample of this name; else the first sample."""
+    if chosen.isascii() and chosen.isdigit():
+        past = Delivery.objects.filter(pk=int(chosen[:18])).values_list("message", flat=True)
+        for message in past:
+            return Message.from_dict(message)
+    return SAMPLES.get(chosen) or next(iter(SAMPLES.values()))
+
+
+def _past() -> list[tuple[str, str]]:
+    """The latest messages that are not the same, as number and words."""
+    found: dict[tuple[str, str], tuple[str, str]] = {}
+    # Without the whole of a message: one may hold thousands of alerts.
+    newest = Delivery.objects.order_by("-created_at", "-pk").values_list(
+        "pk",
+        "created_at",
+        "reason",
+        KeyTransform("cluster", "message"),
+        KeyTransform("0", KeyTransform("alerts", "message")),
+    )
+    for pk, at, reason, cluster, alert in newest[:PAST_READ]:
+        title = AlertFacts.from_dict(alert, cluster).title if alert else cluster
+        found.setdefault((title, reason), (str(pk), f"{at:%Y-%m-%d %H:%M} {reason}: {title}"))
+    return list(found.values())[:PAST_SHOWN]
+
+
 def _form_page(
     request: HttpRequest, form: NotifierForm, more: dict[str, Any] | None = None
 ) -> HttpResponse:
@@ -135,13 +185,21 @@ def _form_page(
     saved = Notifier.objects.filter(pk=form.instance.pk).first()
     context = {
         "form": form,
-        "kinds": kinds().values(),
+        "groups": _groups(),
+        "samples": list(SAMPLES),
+        "past": _past() if form.kind.templated else [],
         "saved": saved,
         "routes": list(saved.routes.all()) if saved else [],
         "deliveries": list(listed(saved.deliveries.all())[:DELIVERIES_SHOWN]) if saved else [],
         **(more or {}),
     }
     return render(request, "notifiers/form.html", context)
+
+
+def _groups() -> dict[str, list[type[Kind]]]:
+    """All kinds under the headings by which people look for them."""
+    found = {group: [kind for kind in kinds().values() if kind.group == group] for group in GROUPS}
+    return {group: members for group, members in found.items() if members}
 
 
 def _kind(name: str) -> type[Kind]:

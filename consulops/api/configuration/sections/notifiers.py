@@ -10,9 +10,12 @@ from pydantic import Field
 from consulops.api.configuration.items import NamedItem
 from consulops.api.configuration.section import Change, Place, Section, Task
 from consulops.core.crypto import WrongKey
+from consulops.notifiers import samples
 from consulops.notifiers.config import ConfigError, from_config
 from consulops.notifiers.models import Notifier
+from consulops.notifiers.registry import kinds
 from consulops.notifiers.services import InUse, delete_notifier, save_notifier
+from consulops.notifiers.wording import Wording
 
 
 class NotifierItem(NamedItem):
@@ -20,6 +23,8 @@ class NotifierItem(NamedItem):
 
     kind: str
     config: dict[str, Any] = {}
+    subject_template: str = ""
+    body_template: str = ""
     enabled: bool = True
     timeout_s: int = Field(10, ge=1, le=120)
     concurrency: int = Field(8, ge=1, le=64)
@@ -44,7 +49,14 @@ class Notifiers(Section):
         except WrongKey as error:
             task.wrong((*place, "config"), str(error))
             return
-        for field in ("kind", "enabled", "timeout_s", "concurrency"):
+        wording = Wording(item.subject_template, item.body_template)
+        wrong = samples.problems(kinds()[item.kind], notifier.config, wording)
+        for field, messages in wrong.items():
+            for message in messages:
+                task.wrong((*place, field), message)
+        if wrong:
+            return
+        for field in ("kind", "enabled", "timeout_s", "concurrency", *samples.FIELDS.values()):
             setattr(notifier, field, getattr(item, field))
         changed = save_notifier(task.actor, notifier)
         yield Change.of(found is None, "notifier", item.name, ["settings"] if changed else [])
@@ -67,6 +79,8 @@ class Notifiers(Section):
                 name=one.name,
                 kind=one.kind,
                 config={name: value for name, value in config.items() if value not in (None, "")},
+                subject_template=one.subject_template,
+                body_template=one.body_template,
                 enabled=one.enabled,
                 timeout_s=one.timeout_s,
                 concurrency=one.concurrency,
