@@ -38,16 +38,22 @@ class Occasion:
     is_test: bool = False
 
 
-class ProgramField(forms.CharField):
-    """The name of a program that lies in the allowed folder now."""
+def _programs() -> list[tuple[str, str]]:
+    return [("", "Choose a program"), *((name, name) for name in executables.available())]
 
-    def clean(self, value: Any) -> Any:
-        name = super().clean(value)
+
+class ProgramField(forms.ChoiceField):
+    """A program that lies in the allowed folder now."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=_programs, **kwargs)
+
+    def validate(self, value: Any) -> None:
+        forms.Field.validate(self, value)
         try:
-            executables.path_of(name)
+            executables.path_of(value)
         except executables.NotAllowed as refusal:
             raise ValidationError(str(refusal)) from None
-        return name
 
 
 class ArgumentsField(forms.CharField):
@@ -118,7 +124,7 @@ class Program(Kind):
     name = HandlerKind.EXECUTABLE.value
     label = HandlerKind.EXECUTABLE.label
     fields: ClassVar[dict[str, forms.Field]] = {
-        "program": ProgramField(max_length=255, help_text="Its name in the folder of programs."),
+        "program": ProgramField(),
         "arguments": ArgumentsField(
             required=False, max_length=4000, help_text="One a line; no shell reads them."
         ),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -12,9 +14,24 @@ from consulops.clusters.models import Cluster
 from consulops.core.crypto import EncryptedJSONField
 from consulops.events import payloads
 
+# For so long a page says that events may be missing.
+GAP_SHOWN = timedelta(days=1)
+
 _WAITING = Q(runs__state__in=("queued", "running"))
 _DONE = Q(runs__state="done")
 _WRONG = ("failed", "timed out", "lost")
+
+
+class FeedQuerySet(models.QuerySet["Feed"]):
+    """Feeds, with what pages ask of them."""
+
+    def troubled(self, cluster: str, now: datetime) -> FeedQuerySet:
+        """Those of enabled clusters that cannot be read, or that missed events of late."""
+        found = self.filter(cluster__enabled=True).select_related("cluster")
+        if cluster:
+            found = found.filter(cluster__name=cluster)
+        recent = Q(gap_at__gt=now - GAP_SHOWN)
+        return found.filter(recent | ~Q(error="")).order_by("cluster__name")
 
 
 class Feed(models.Model):
@@ -30,6 +47,8 @@ class Feed(models.Model):
     # When the list was full of events that we did not know: there may have been more.
     gap_at = models.DateTimeField(null=True)
     error = models.TextField(blank=True, default="")
+
+    objects = FeedQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"events of {self.cluster_id}"
@@ -157,6 +176,13 @@ class EventHandler(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def target(self) -> str:
+        """What it runs, in short: of an address the host only, the rest may be a secret."""
+        if self.kind == HandlerKind.EXECUTABLE:
+            return str(self.config.get("program", ""))
+        return urlsplit(str(self.config.get("url", ""))).netloc
 
 
 class RunState(models.TextChoices):
