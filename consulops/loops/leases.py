@@ -54,12 +54,12 @@ def beat(me: Identity, held: Collection[str], desired: Sequence[str], resident_b
     The server's clock alone decides what has lapsed: those of the machines may differ.
     """
     with transaction.atomic():
-        renewed = _renew(me, held)
+        renewed = renew(me, held)
         supervisors = _say_alive(me, len(renewed), resident_bytes)
         share = fair_share(len(desired), supervisors)
         surplus = to_give_up(renewed, desired, share)
         room = share - (len(renewed) - len(surplus))
-        taken = _take(me, desired, room) if room > 0 else {}
+        taken = take(me, desired, room) if room > 0 else {}
         if taken or len(renewed) < len(held):
             publish("system")
         return Beat(renewed | taken, surplus, _next_lapse_s(me, desired))
@@ -118,7 +118,8 @@ def record_crash(me: Identity, key: str, error: str) -> None:
         publish("system")
 
 
-def _renew(me: Identity, held: Collection[str]) -> dict[str, int]:
+def renew(me: Identity, held: Collection[str]) -> dict[str, int]:
+    """Those of our leases that had not lapsed, with their epochs; they live on from now."""
     rows = _execute(
         "UPDATE loops_lease SET expires_at = now() + make_interval(secs => %s)"
         " WHERE owner = %s AND key = ANY(%s) AND expires_at > now() RETURNING key, epoch",
@@ -143,7 +144,8 @@ def _say_alive(me: Identity, loops: int, resident_bytes: int) -> int:
     return int(rows[0][0])
 
 
-def _take(me: Identity, desired: Sequence[str], limit: int) -> dict[str, int]:
+def take(me: Identity, desired: Sequence[str], limit: int) -> dict[str, int]:
+    """Takes up to so many free leases; returns them with their epochs. For one transaction."""
     _execute(
         "INSERT INTO loops_lease (key, owner, epoch, expires_at, restarts, error)"
         " SELECT key, '', 0, now(), 0, '' FROM unnest(%s::text[]) AS key"
