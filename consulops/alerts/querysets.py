@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from django.db.models import Count, Q, QuerySet
+from django.apps import apps
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from consulops.health.models import Check
 
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
 
 _OPEN = Q(resolved_at__isnull=True)
 _ACKNOWLEDGED = _OPEN & Q(acknowledged_at__isnull=False)
+_UNACKNOWLEDGED = _OPEN & Q(acknowledged_at__isnull=True)
+_FLAPPING = _OPEN & Q(stable_at__isnull=False)
+
+
+def _held_at(stage: str) -> Exists:
+    """Whether a route that is used holds an alert back at this stage."""
+    notices = apps.get_model("alerts", "Notice")._default_manager
+    last = {"verdicts__-1__stage": stage, "verdicts__-1__outcome": "held"}
+    return Exists(notices.filter(alert=OuterRef("pk"), route__enabled=True, **last))
 
 
 class AlertQuerySet(QuerySet["Alert"]):
@@ -23,22 +33,37 @@ class AlertQuerySet(QuerySet["Alert"]):
         """Those that are not over, acknowledged or not."""
         return self.filter(_OPEN)
 
+    def unacknowledged(self) -> AlertQuerySet:
+        """The open ones that nobody looks after."""
+        return self.filter(_UNACKNOWLEDGED)
+
     def acknowledged(self) -> AlertQuerySet:
         """The open ones that somebody looks after."""
         return self.filter(_ACKNOWLEDGED)
+
+    def silenced(self) -> AlertQuerySet:
+        """The open ones of which nobody is told because somebody asked for quiet."""
+        return self.filter(_OPEN, _held_at("silence"))
+
+    def flapping(self) -> AlertQuerySet:
+        """The open ones whose check comes and goes."""
+        return self.filter(_FLAPPING)
 
     def resolved(self) -> AlertQuerySet:
         """Those that are over."""
         return self.exclude(_OPEN)
 
     def counts(self) -> dict[str, int]:
-        """How many are open, acknowledged, resolved, and all together."""
-        return self.aggregate(
-            open=Count("pk", filter=_OPEN),
+        """How many are open, how the open ones are, how many are resolved, and all together."""
+        numbers = self.open().aggregate(
+            open=Count("pk"),
+            unacknowledged=Count("pk", filter=_UNACKNOWLEDGED),
             acknowledged=Count("pk", filter=_ACKNOWLEDGED),
-            resolved=Count("pk", filter=~_OPEN),
-            all=Count("pk"),
+            silenced=Count("pk", filter=_held_at("silence")),
+            flapping=Count("pk", filter=_FLAPPING),
         )
+        resolved = self.resolved().count()
+        return {**numbers, "resolved": resolved, "all": numbers["open"] + resolved}
 
     def asked_for(self, asked: Asked) -> AlertQuerySet:
         """Those that the filters of a page mean."""

@@ -19,12 +19,35 @@ class Recipient:
     state: str
 
 
+# What keeps a failure from being told, by the stage that says so, in a word or two.
+_QUIET = {
+    "silence": "Silenced",
+    "maintenance": "In maintenance",
+    "inhibition": "Inhibited",
+    "flapping": "Flapping",
+    "wait": "Waiting",
+    "hours": "Outside hours",
+    "group": "Waiting",
+}
+# These say that there is nobody to tell, or nothing that is new: that is no quiet.
+_NOT_QUIET = ("match", "recipients", "news")
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Why no more is said of an open alert for now: a word, and the whole reason."""
+
+    word: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """Who got a message; or, when nobody did, why."""
 
     recipients: tuple[Recipient, ...] = ()
     why: str = ""
+    quiet: Quiet | None = None
     # A message may still be made, after a wait.
     is_waiting: bool = False
     # Nobody will be told unless an admin changes a route.
@@ -33,8 +56,9 @@ class Told:
 
 def told(notices: Sequence[Notice], recipients: Sequence[Recipient], is_open: bool) -> Told:
     """The summary of one alert, from the notices of its routes and the messages about it."""
+    calm = quiet(notices) if is_open else None
     if recipients:
-        return Told(tuple(recipients))
+        return Told(tuple(recipients), quiet=calm)
     meant = [notice for notice in notices if stopped_at(notice) != "match"]
     if not meant:
         return Told(why=NO_ROUTE, is_loud=is_open)
@@ -44,10 +68,19 @@ def told(notices: Sequence[Notice], recipients: Sequence[Recipient], is_open: bo
     silent = [notice for notice in heard if not notice.said]
     held = [notice for notice in silent if outcome(notice) == Outcome.HELD]
     if held:
-        return Told(why=reason(held[0]), is_waiting=True)
+        return Told(why=reason(held[0]), quiet=calm, is_waiting=True)
     if silent:
         return Told(why=reason(silent[0]))
     return Told(why=f"{meant[0].route_name} tells nobody", is_loud=is_open)
+
+
+def quiet(notices: Sequence[Notice]) -> Quiet | None:
+    """What holds the first of these routes back; None when none is."""
+    for notice in notices:
+        stage = str(notice.verdicts[-1]["stage"]) if notice.verdicts else ""
+        if outcome(notice) == Outcome.HELD and stage and stage not in _NOT_QUIET:
+            return Quiet(_QUIET.get(stage, stage.capitalize()), reason(notice))
+    return None
 
 
 def outcome(notice: Notice) -> str:

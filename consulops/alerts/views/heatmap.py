@@ -1,0 +1,172 @@
+"""Which services failed when: a map of colours, of which each cell leads to its history."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.views.decorators.http import require_GET
+
+from consulops.alerts.views.history import moment
+from consulops.clusters.models import Cluster
+from consulops.core import export
+from consulops.core.times import in_words
+from consulops.health.asked import asked
+from consulops.health.groups import query_for
+from consulops.health.heatmap import LIMITS_S, SPANS, Cell, Line, Map, begin_of, heat, level
+from consulops.health.hours import HOUR
+from consulops.live.etag import fresh_by
+
+_FIRST_SPAN = "24h"
+
+
+@dataclass(frozen=True, slots=True)
+class Square:
+    """One cell as the page shows it; without an address nothing failed there."""
+
+    level: int
+    text: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One service: its name, its page, its whole time, and its squares from old to new."""
+
+    service: str
+    cluster: Cluster
+    query: str
+    failing_s: float
+    squares: list[Square]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The head of a block, and the map of its hours when it has several."""
+
+    start: datetime
+    text: str
+    title: str
+    address: str
+    # The first of a day is set apart.
+    is_day: bool
+
+
+@require_GET
+@fresh_by("checks", "clusters")
+def heatmap(request: HttpRequest) -> HttpResponseBase:
+    """The services that failed longest in the time that is asked for."""
+    wanted, now = asked(request), timezone.now()
+    name = request.GET.get("span", _FIRST_SPAN)
+    name = name if name in SPANS else _FIRST_SPAN
+    span = SPANS[name]
+    ends = moment(request.GET.get("to", ""))
+    newest = begin_of(span, now)
+    begin = min(begin_of(span, ends - HOUR / 2), newest) if ends else newest
+    clusters = {cluster.pk: cluster for cluster in Cluster.objects.all()}
+    chosen = next((one.pk for one in clusters.values() if one.name == wanted.cluster), None)
+    # A name that no cluster has means none of them.
+    chosen = 0 if wanted.cluster and chosen is None else chosen
+    found = heat(span, begin, now, chosen, wanted.q)
+    if export.wanted(request):
+        return export.export(request, "heatmap", _facts(found, clusters))
+    context = {
+        "asked": wanted,
+        "span": name,
+        "spans": [{"value": key, "label": one.label} for key, one in SPANS.items()],
+        "columns": _columns(found, wanted.cluster, now),
+        "rows": [_row(line, found, clusters[line.cluster]) for line in found.lines],
+        "found": found,
+        "ends": begin + span.length,
+        "earlier": f"{begin:%Y-%m-%dT%H:%MZ}",
+        "later": f"{begin + 2 * span.length:%Y-%m-%dT%H:%MZ}" if begin < newest else "",
+        "is_live": begin == newest,
+        "legend": _legend(),
+        "has_many_clusters": len(clusters) > 1,
+    }
+    return render(request, "alerts/heatmap.html", context)
+
+
+def _row(line: Line, found: Map, cluster: Cluster) -> Row:
+    starts = found.starts
+    squares = [
+        _square(line, cell, starts[number], found, cluster)
+        if (cell := line.cells.get(number))
+        else Square(0)
+        for number in range(found.span.blocks)
+    ]
+    query = query_for(cluster.name, line.service)
+    return Row(line.service, cluster, query, line.failing_s, squares)
+
+
+def _square(line: Line, cell: Cell, start: datetime, found: Map, cluster: Cluster) -> Square:
+    end = start + found.span.block
+    states = {"critical": cell.critical_s, "warning": cell.warning_s}
+    spent = ", ".join(f"{word} {in_words(spent)}" for word, spent in states.items() if spent)
+    checks = f"{cell.checks} check{'' if cell.checks == 1 else 's'}"
+    query = {
+        "cluster": cluster.name,
+        "service": line.service,
+        "from": f"{start:%Y-%m-%dT%H:%MZ}",
+        "to": f"{end:%Y-%m-%dT%H:%MZ}",
+    }
+    return Square(
+        level=level(cell.failing_s, found.span.block),
+        text=f"{line.service}, {_between(start, end)}: {spent}; {checks}",
+        address=f"{reverse('alerts:history')}?{urlencode(query)}",
+    )
+
+
+def _between(start: datetime, end: datetime) -> str:
+    if end - start >= 24 * HOUR:
+        return f"{start:%d %b}"
+    return f"{start:%d %b %H:%M}\N{EN DASH}{end:%H:%M} UTC"
+
+
+def _columns(found: Map, cluster: str, now: datetime) -> list[Column]:
+    columns = []
+    is_hourly = found.span.block == HOUR
+    for start in found.starts:
+        end = start + found.span.block
+        day_end = f"{start.replace(hour=0):%Y-%m-%d}T23:59Z"
+        query = {"to": day_end, **({"cluster": cluster} if cluster else {})}
+        columns.append(
+            Column(
+                start=start,
+                text=f"{start:%d}" if found.span.block >= 24 * HOUR else f"{start:%H}",
+                title=_between(start, end),
+                address="" if is_hourly else f"?{urlencode(query)}",
+                is_day=start.hour == 0 and not found.span.block >= 24 * HOUR,
+            )
+        )
+    return columns
+
+
+def _legend() -> list[tuple[int, str]]:
+    """What each intensity means, in failing time an hour."""
+    words = [in_words(limit) for limit in LIMITS_S]
+    told = [f"up to {word}" for word in words] + [f"more than {words[-1]}"]
+    return list(enumerate(told, start=1))
+
+
+def _facts(found: Map, clusters: dict[int, Cluster]) -> Iterator[dict[str, Any]]:
+    starts = found.starts
+    for line in found.lines:
+        for number, cell in line.cells.items():
+            yield {
+                "cluster": clusters[line.cluster].name,
+                "service": line.service,
+                "begin": starts[number],
+                "end": starts[number] + found.span.block,
+                "critical_s": round(cell.critical_s, 3),
+                "warning_s": round(cell.warning_s, 3),
+                "checks": cell.checks,
+            }

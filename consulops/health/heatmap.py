@@ -1,0 +1,172 @@
+"""How long each service has failed in each block of time: the worst ones, for a map of colours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import connection
+
+from consulops.health.hours import HOUR, floor
+
+SERVICES_SHOWN = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """How much time a map shows, and in which blocks; a day is one of UTC."""
+
+    label: str
+    blocks: int
+    block: timedelta
+
+    @property
+    def length(self) -> timedelta:
+        """From the beginning of the first block to the end of the last."""
+        return self.blocks * self.block
+
+
+SPANS = {
+    "24h": Span("24 hours", 24, HOUR),
+    "7d": Span("7 days", 28, 6 * HOUR),
+    "30d": Span("30 days", 30, 24 * HOUR),
+}
+# What the intensities 1 to 4 reach up to, in seconds of failing in each hour, of all checks of a
+# service together; 5 is beyond.
+LIMITS_S = (60, 300, 900, 3600)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One service in one block: seconds in each failing state, added up over its checks."""
+
+    critical_s: float
+    warning_s: float
+    checks: int
+
+    @property
+    def failing_s(self) -> float:
+        """Both together."""
+        return self.critical_s + self.warning_s
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One service of one cluster, and those of its blocks in which anything failed."""
+
+    cluster: int
+    service: str
+    cells: dict[int, Cell]
+
+    @property
+    def failing_s(self) -> float:
+        """The whole time, by which the worst is found."""
+        return sum(cell.failing_s for cell in self.cells.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Map:
+    """The worst services, worst first, and how many there are that failed at all."""
+
+    begin: datetime
+    span: Span
+    lines: list[Line]
+    total: int
+
+    @property
+    def starts(self) -> list[datetime]:
+        """When each block begins."""
+        return [self.begin + self.span.block * number for number in range(self.span.blocks)]
+
+
+def begin_of(span: Span, now: datetime) -> datetime:
+    """The beginning of the map whose last block is the one that is now; blocks begin in UTC."""
+    hours = int(span.block / HOUR)
+    this_hour = floor(now)
+    block = this_hour - HOUR * (this_hour.hour % hours)
+    return block - span.block * (span.blocks - 1)
+
+
+def level(seconds: float, block: timedelta) -> int:
+    """The intensity of a block, from 0 (nothing failed) to 5."""
+    if seconds <= 0:
+        return 0
+    an_hour = seconds / (block / HOUR)
+    return 1 + sum(an_hour > limit for limit in LIMITS_S)
+
+
+def heat(
+    span: Span, begin: datetime, now: datetime, cluster: int | None = None, words: str = ""
+) -> Map:
+    """The map of the services with all these words in their names; one query.
+
+    What a check is in now counts until now, or until its cluster last answered.
+    """
+    values: dict[str, Any] = {
+        "begin": begin,
+        "end": begin + span.length,
+        "now": now,
+        "block": span.block,
+        "block_s": span.block.total_seconds(),
+        "cluster": cluster,
+        "words": [f"%{_escaped(word)}%" for word in words.split()],
+        "limit": SERVICES_SHOWN,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_HEAT, values)
+        rows = cursor.fetchall()
+    return Map(begin, span, _lines(rows), rows[0][0] if rows else 0)
+
+
+def _lines(rows: Sequence[tuple[Any, ...]]) -> list[Line]:
+    found: dict[tuple[int, str], Line] = {}
+    for _, cluster, service, block, critical_s, warning_s, checks in rows:
+        line = found.setdefault((cluster, service), Line(cluster, service, {}))
+        line.cells[block] = Cell(critical_s, warning_s, checks)
+    return list(found.values())
+
+
+def _escaped(word: str) -> str:
+    return word.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
+
+
+# `spent` has the hours that are over and the states that still last, which no hour has yet.
+_HEAT = """
+WITH meant AS (
+    SELECT id, cluster_id, service, status, since FROM health_check
+    WHERE source = 'consul' AND service <> ''
+      AND (%(cluster)s::bigint IS NULL OR cluster_id = %(cluster)s)
+      AND service ILIKE ALL (%(words)s::text[])
+), spent AS (
+    SELECT check_id, hour, critical_s, warning_s FROM health_checkhour
+    WHERE hour >= %(begin)s AND hour < %(end)s AND critical_s + warning_s > 0
+  UNION ALL
+    SELECT id, start,
+        CASE WHEN status = 'critical' THEN extract(epoch FROM until - start) ELSE 0 END,
+        CASE WHEN status = 'warning' THEN extract(epoch FROM until - start) ELSE 0 END
+    FROM (
+        SELECT one.id, one.status, greatest(one.since, block) AS start,
+            least(block + %(block)s, %(now)s, coalesce(state.answered_at, %(now)s)) AS until
+        FROM meant one
+        JOIN clusters_clusterstate state ON state.cluster_id = one.cluster_id
+        JOIN generate_series(%(begin)s, %(end)s - %(block)s, %(block)s) AS block
+            ON block + %(block)s > one.since
+        WHERE one.status IN ('critical', 'warning')
+    ) AS lasting WHERE until > start
+), cells AS (
+    SELECT cluster_id, service, floor(extract(epoch FROM hour - %(begin)s) / %(block_s)s)::int AS n,
+        sum(critical_s)::float8 AS critical_s, sum(warning_s)::float8 AS warning_s,
+        count(DISTINCT check_id) AS checks
+    FROM spent JOIN meant ON meant.id = spent.check_id
+    GROUP BY cluster_id, service, n
+), worst AS (
+    SELECT cluster_id, service, sum(critical_s + warning_s) AS seconds, count(*) OVER () AS total
+    FROM cells GROUP BY cluster_id, service
+    ORDER BY seconds DESC, service, cluster_id LIMIT %(limit)s
+)
+SELECT total, cluster_id, service, n, critical_s, warning_s, checks
+FROM worst JOIN cells USING (cluster_id, service)
+ORDER BY seconds DESC, service, cluster_id, n
+"""
