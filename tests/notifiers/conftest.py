@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from typing import Any
 
 import aiohttp
@@ -17,6 +19,11 @@ from consulops.notifiers.config import from_config
 from consulops.notifiers.registry import kinds
 
 Send = Callable[..., str]
+
+# Apprise imports a module that Python 3.13 drops (and does without it there); Python warns once.
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import_module("apprise.utils.pgp")
 
 
 @pytest.fixture(scope="session")
