@@ -162,6 +162,9 @@ class NotifierForm(KindForm):
         for part, name in samples.FIELDS.items():
             if part not in kind.templated:
                 del self.fields[name]
+        if kind.ended:
+            self.fields["enabled"].disabled = True
+            self.initial["enabled"] = False
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -154,7 +154,13 @@ def test_looks_travel_only_when_they_are_set(send: Send) -> None:
     assert not looks.keys() & without.keys()
 
 
-def test_emoji_has_its_colons() -> None:
+def test_emoji_gets_its_colons(send: Send) -> None:
+    with WebhookReceiver() as server:
+        send("slack", {"url": server.url, "icon_emoji": "fire"}, message())
+        assert server.next().json()["icon_emoji"] == ":fire:"
+
+
+def test_emoji_is_a_name() -> None:
     with pytest.raises(ConfigError) as caught:
-        from_config("slack", {"url": "https://example.org/", "icon_emoji": "fire"})
+        from_config("slack", {"url": "https://example.org/", "icon_emoji": "🔥"})
     assert list(caught.value.errors) == ["icon_emoji"]

@@ -49,10 +49,11 @@ class Slack(AsyncKind):
         "username": forms.CharField(label="Name shown", required=False, max_length=80),
         "icon_url": WebAddressField(label="Picture shown", required=False, max_length=2000),
         "icon_emoji": forms.RegexField(
-            r"^:[a-z0-9_+'-]+:$",
+            r"^:?[a-z0-9_+'-]+:?$",
             label="Emoji shown",
             required=False,
             max_length=100,
+            error_messages={"invalid": "The name of an emoji looks like :rotating_light:."},
             help_text="For example :rotating_light:. Instead of a picture.",
         ),
         "detailed": forms.BooleanField(
@@ -67,6 +68,8 @@ class Slack(AsyncKind):
 
     async def send(self, http: aiohttp.ClientSession, message: Message, timeout_s: float) -> str:
         looks = {name: self.config[name] for name in _LOOKS if self.config[name]}
+        if "icon_emoji" in looks:
+            looks["icon_emoji"] = f":{looks['icon_emoji'].strip(':')}:"
         return await exchange(http, self.config["url"], json={**self.payload(message), **looks})
 
     def payload(self, message: Message) -> dict[str, Any]:

@@ -49,6 +49,9 @@ class Notifiers(Section):
         except WrongKey as error:
             task.wrong((*place, "config"), str(error))
             return
+        if item.enabled and kinds()[item.kind].ended:
+            task.wrong((*place, "enabled"), kinds()[item.kind].ended)
+            return
         wording = Wording(item.subject_template, item.body_template)
         wrong = samples.problems(kinds()[item.kind], notifier.config, wording)
         for field, messages in wrong.items():
