@@ -17,6 +17,7 @@ urlpatterns = [
     path("", include("consulops.silences.urls")),
     path("", include("consulops.alerts.urls")),
     path("", include("consulops.rules.urls")),
+    path("", include("consulops.watchdog.urls")),
     path("", include("consulops.events.urls")),
     path("", include("consulops.api.urls")),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ from consulops.health.models import Check, Source
 from consulops.health.observation import Observation
 from consulops.live.services import publish
 from consulops.watchdog.facts import Facts
+from consulops.watchdog.heartbeat import Pinged, ping
 from consulops.watchdog.judgement import (
     NAMES,
     Finding,
@@ -152,3 +154,15 @@ def pinged(at: datetime, error: str, fence: Fence) -> None:
         fence()
         Watchdog.objects.update(**fields)
         publish("system")
+
+
+def ping_now(actor: Actor) -> Pinged | None:
+    """Pings the saved address as if all were well; None when there is none. Raises WrongKey."""
+    watchdog = Watchdog.load()
+    if watchdog.heartbeat_set_at is None:
+        return None
+    answer = asyncio.run(ping(watchdog.heartbeat_url, []))
+    with transaction.atomic():
+        record(actor, "watchdog.pinged", watchdog, {"ok": answer.ok})
+        pinged(timezone.now(), "" if answer.ok else answer.answer, lambda: None)
+    return answer
