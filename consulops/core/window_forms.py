@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import count, takewhile
 from typing import Any
 
 from django import forms
 from django.http import QueryDict
 from django.template.loader import render_to_string
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
 from consulops.core.windows import DAYS, BadWindow, parse, stored, timezones
@@ -31,7 +33,6 @@ class WindowsWidget(forms.Widget):
         context = {
             "name": name,
             "rows": [_row(row) for row in [*given, *[{}] * empty]],
-            "zones": sorted(timezones()),
             "is_open": bool(given),
         }
         return SafeString(render_to_string("_windows.html", context))
@@ -76,8 +77,19 @@ def _row(value: Mapping[str, Any]) -> dict[str, Any]:
         "days": [(day, day.capitalize(), day in chosen) for day in DAYS],
         "begin": value.get("begin", ""),
         "end": value.get("end", ""),
-        "timezone": value.get("timezone", "UTC"),
+        "zones": _options(value.get("timezone", "UTC")),
     }
+
+
+# A page has several rows of 600 zones each, of which most are alike.
+@lru_cache(maxsize=32)
+def _options(chosen: str) -> SafeString:
+    """All time zones to choose from; one that there is not stays, so that it can be seen."""
+    return format_html_join(
+        "",
+        "<option{}>{}</option>",
+        ((" selected" if name == chosen else "", name) for name in sorted({*timezones(), chosen})),
+    )
 
 
 def _said(error: BadWindow) -> str:

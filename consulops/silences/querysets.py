@@ -31,6 +31,10 @@ class SilenceQuerySet(QuerySet["Silence"]):
         """Those that have ended."""
         return self.filter(starts_at__lte=now, ends_at__lte=now)
 
+    def living(self, now: datetime) -> SilenceQuerySet:
+        """Those that have not ended, begun or not."""
+        return self.exclude(ends_at__lte=now)
+
     def without_end(self) -> SilenceQuerySet:
         """Those that nobody has set an end for."""
         return self.filter(ends_at__isnull=True)
