@@ -34,7 +34,7 @@ COURIER = "courier"
 SILENCE = timedelta(seconds=30)
 # What is due is sent for so long at most; the next minute goes on with the rest.
 SEND_S = 40.0
-LOOK_EVERY_S = 1.0
+LOOK_EVERY_S = 0.25
 
 log = logging.getLogger(__name__)
 
