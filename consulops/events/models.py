@@ -241,6 +241,11 @@ class Run(models.Model):
         return self.state not in (RunState.QUEUED, RunState.RUNNING)
 
     @property
+    def is_again(self) -> bool:
+        """Whether it waits for another attempt."""
+        return self.state == RunState.QUEUED and self.attempts > 0
+
+    @property
     def look(self) -> str:
         """The state of the one table of states that shows how it went."""
         return _LOOKS[RunState(self.state)]
