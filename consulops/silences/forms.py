@@ -31,6 +31,7 @@ SPANS = {
     "1w": ("1 week", timedelta(weeks=1)),
 }
 _UNTIL, _ENDLESS = "until", "endless"
+_COMMON = ("cluster", "service", "service_id", "node", "check")
 _PATTERN_HELP = {
     "cluster": "<code>dc1|dc2</code>",
     "service": "<code>web-.*</code>",
@@ -228,7 +229,7 @@ class SilenceForm(forms.Form):
 
     def common_matchers(self) -> Iterator[forms.BoundField]:
         """The fields of the matchers that most silences need."""
-        return (self[_MATCH + name] for name in ("cluster", "service", "node", "check"))
+        return (self[_MATCH + name] for name in _COMMON)
 
     def other_matchers(self) -> list[forms.BoundField]:
         """The fields of the other matchers."""
