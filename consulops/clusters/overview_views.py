@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db.models import Q
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
@@ -61,18 +62,15 @@ def overview(request: HttpRequest) -> HttpResponseBase:
         return export.export(request, "overview", export_rows(shown))
     clusters = [row.cluster for row in shown]
     bars = bars_by(Check.objects.filter(cluster__in=clusters), ("cluster",), clusters, now)
-    alerts = Alert.objects.filter(resolved_at=None, cluster__in=clusters)
+    # Those about ConsulOps itself belong to none.
+    ours = Q() if chosen else Q(cluster__internal=True)
+    alerts = Alert.objects.filter(ours | Q(cluster__in=clusters), resolved_at=None)
     changes = Transition.objects.told().filter(cluster__in=clusters).order_by("-at", "-id")
     context = {
         "steps": steps,
         "cards": [Card(row, bars.get((row.cluster.pk,), blank(now))) for row in shown],
         "alert_count": alerts.count(),
-        "alerts": named(
-            alerts.select_related("check_ref", "acknowledged_by")
-            .defer("check_ref__output", "check_ref__notes")
-            .order_by("rank", "-opened_at", "-id")[:ALERTS_SHOWN],
-            clusters,
-        ),
+        "alerts": list(alerts.with_names().order_by("rank", "-opened_at", "-id")[:ALERTS_SHOWN]),
         "changes": named(changes[:CHANGES_SHOWN], clusters),
     }
     return render(request, "overview/overview.html", context)

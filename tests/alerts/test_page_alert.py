@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -10,9 +11,11 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from consulops.alerts import services
+from consulops.alerts import desk, services
 from consulops.alerts.models import Alert, Attempt, Delivery, Notice
-from consulops.health.models import Check
+from consulops.clusters.models import Cluster
+from consulops.health import services as health
+from consulops.health.models import Check, Source
 from tests.alerts.factories import (
     TEST,
     fail,
@@ -224,3 +227,125 @@ def test_queries_do_not_grow(
     alert = Alert.objects.first()
     with django_assert_max_num_queries(BUDGET):
         text(as_operator, page_of(alert))
+
+
+def test_one_timeline_newest_first(as_operator: Client) -> None:
+    cluster = make_cluster()
+    make_route(make_notifier("ops-hook"))
+    began = timezone.now() - timedelta(hours=3)
+    with time_machine.travel(began, tick=False) as clock:
+        see(cluster, observation(status="passing"))
+        clock.shift(60)
+        fail(cluster)
+        clock.shift(60)
+        services.acknowledge(TEST, [Alert.objects.get()], "on it")
+        clock.shift(60)
+        desk.comment(TEST, [Alert.objects.get()], "it was the disk")
+        clock.shift(60)
+        services.unacknowledge(TEST, Alert.objects.get())
+        clock.shift(60)
+        mend(cluster)
+        clock.shift(7200)
+        fail(cluster)
+    first = Alert.objects.order_by("pk")[0]
+    entries = as_operator.get(page_of(first)).context["entries"]
+    told = [
+        (entry.change and entry.change.status)
+        or (entry.delivery and entry.delivery.reason)
+        or (entry.comment and entry.comment.text)
+        or entry.words
+        for entry in entries
+    ]
+    assert sorted(told[:2]) == ["passing", "resolved"]
+    assert told[2:5] == ["took that back", "it was the disk", "took it on"]
+    assert sorted(told[5:7]) == ["critical", "opened"]
+
+
+@pytest.mark.parametrize(
+    ("notes", "link"),
+    [
+        ("See https://wiki.example/run?a=1&b=2.", "https://wiki.example/run?a=1&amp;b=2"),
+        ("(http://wiki.example/x) or else", "http://wiki.example/x"),
+        ("javascript:alert(1)", ""),
+        ('https://a.example/"onclick="x', "https://a.example"),
+        ("no address", ""),
+    ],
+)
+def test_the_runbook_of_the_notes(as_viewer: Client, notes: str, link: str) -> None:
+    see(make_cluster(), observation(notes=notes))
+    page = text(as_viewer, page_of())
+    assert ("Runbook" in page) == bool(link)
+    assert not link or f'href="{link}' in page
+
+
+def test_alerts_like_it_before(as_viewer: Client) -> None:
+    cluster = make_cluster()
+    for days, node, check in [
+        (40, "n1", "web"),
+        (9, "n1", "web"),
+        (5, "n2", "web"),
+        (3, "n1", "b"),
+    ]:
+        with time_machine.travel(timezone.now() - timedelta(days=days), tick=False) as clock:
+            fail(cluster, check, node=node, service="web")
+            desk.comment(TEST, [Alert.objects.latest("pk")], f"said {days} days ago")
+            clock.shift(600)
+            mend(cluster, check, node=node, service="web")
+    fail(cluster, "web", node="n1", service="web")
+    alert = Alert.objects.latest("pk")
+    found = as_viewer.get(page_of(alert)).context["similar"]
+    assert [(one.label, one.count, one.said and one.said.text) for one in found] == [
+        ("This check", 1, "said 9 days ago"),
+        ("The same check on other nodes", 1, "said 5 days ago"),
+        ("Other checks of web", 1, "said 3 days ago"),
+    ]
+    page = text(as_viewer, page_of(alert))
+    assert "1 time, 10 min on average, 10 min at most" in page
+    assert "said 40 days ago" not in page
+
+
+def test_what_was_said_when_one_was_taken_on_counts_too(as_viewer: Client) -> None:
+    cluster = make_cluster()
+    fail(cluster)
+    services.acknowledge(TEST, [Alert.objects.get()], "restarted it")
+    mend(cluster)
+    fail(cluster)
+    assert "restarted it" in text(as_viewer, page_of(Alert.objects.latest("pk")))
+
+
+def test_what_else_happened_then(as_viewer: Client) -> None:
+    cluster = make_cluster()
+    fail(cluster)
+    fail(cluster, "elsewhere", node="n7")
+    assert "Check of elsewhere" in text(as_viewer, page_of(Alert.objects.order_by("pk")[0]))
+
+
+def test_what_keeps_it_quiet_is_said_on_top(as_operator: Client) -> None:
+    make_route(make_notifier())
+    fail(make_cluster())
+    desk.silence(TEST, [Alert.objects.get()], "moving the rack")
+    page = text(as_operator, page_of())
+    assert page.index("Silenced: silence #") < page.index("Facts")
+    assert "moving the rack" in page
+
+
+@pytest.mark.parametrize("cluster", ["one of Consul", "ourselves"])
+def test_what_consulops_found_itself_reads_well(as_operator: Client, cluster: str) -> None:
+    make_route(make_notifier())
+    known = make_cluster()
+    owner = known if cluster == "one of Consul" else Cluster.ourselves()
+    recording = health.Recording(owner, lambda: None, source=Source.CONSULOPS)
+    seen = observation(
+        "consulops:notifier:1", node="", service="", service_id="", name="Slack fails"
+    )
+    health.record(recording, [seen])
+    alert = Alert.objects.get()
+    check_page = f"/checks/{alert.check_ref_id}/"
+    for address in (page_of(), "/alerts/", "/", check_page, "/deliveries/", "/history/"):
+        page = text(as_operator, address)
+        assert "Slack fails" in page, address
+        # No link to a node without a name.
+        assert 'name="' not in re.sub(r'\sname="', "", page), address
+    if owner.internal:
+        assert "Last known" not in text(as_operator, check_page)
+        assert f"/clusters/{owner.pk}/" not in text(as_operator, page_of())

@@ -210,3 +210,22 @@ def test_queries_do_not_grow_with_the_alerts(
     see(make_cluster(), *(observation(f"c{number}") for number in range(SIZE)))
     with django_assert_max_num_queries(BUDGET):
         assert len(shown(as_operator)) == SIZE
+
+
+def test_what_flaps_says_so(as_viewer: Client) -> None:
+    cluster = make_cluster()
+    for check in ("web", "db"):
+        fail(cluster, check)
+    now = timezone.now()
+    flapping = Alert.objects.filter(check_ref__check_id="web")
+    flapping.update(flapping_since=now, stable_at=now + timedelta(minutes=5))
+    assert shown(as_viewer, state="flapping") == ["web"]
+    assert "flapping</small>" in text(as_viewer, PAGE, state="flapping")
+    assert "flapping</small>" in text(as_viewer, "/")
+
+
+def test_by_status(as_viewer: Client) -> None:
+    cluster = make_cluster()
+    fail(cluster, "web")
+    fail(cluster, "db", "warning")
+    assert shown(as_viewer, status="warning") == ["db"]

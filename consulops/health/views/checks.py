@@ -59,7 +59,7 @@ def checks(request: HttpRequest) -> HttpResponseBase:
 @require_GET
 def check(request: HttpRequest, pk: int) -> HttpResponseBase:
     """One check: what it is, what it says, its history, and what else happened then."""
-    found = get_object_or_404(Check.objects.select_related("cluster__state"), pk=pk)
+    found = get_object_or_404(Check.every.select_related("cluster__state"), pk=pk)
     cluster = name_in(request, "cluster")
     if cluster and cluster != found.cluster.name:
         # The switcher of clusters keeps the page; this one belongs to one of them.
