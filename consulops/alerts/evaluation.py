@@ -104,7 +104,8 @@ def _decide(batch: Batch, alert: Alert, route: Route, notice: Notice, decision: 
     notice.group_since = (notice.group_since or now) if _waits_for_group(decision) else None
     if decision.reason is not None:
         _note_told(notice, alert, decision.reason, now)
-        lane = notice.group_key or str(alert.pk)
+        # The check's, not the alert's: no recovery may overtake the next failure either.
+        lane = notice.group_key or str(alert.check_ref_id)
         letter = Letter(route, lane, decision.reason, notice.escalated_at is not None)
         batch.outgoing.alerts[letter].append(alert)
     batch.notices.append(notice)

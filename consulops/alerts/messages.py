@@ -23,7 +23,7 @@ class Letter:
     """What the alerts of one message have in common."""
 
     route: Route
-    # The group's key, or the alert's own: messages of one lane keep their order.
+    # The group's key, or the check's own: messages of one lane keep their order.
     lane: str
     reason: Reason
     # Whether those who come next hear it as well.

@@ -69,6 +69,8 @@ class Supervisor:
         self._bells = Bells(postgres.LOOPS, postgres.DELIVERIES, postgres.NOTICES)
         self._news = self._bells.hang(postgres.LOOPS)
         self._database = DatabaseThread()
+        # The beat does not queue behind the loops' work: leases live on however busy they are.
+        self._own = DatabaseThread()
 
     def stop(self) -> None:
         """Makes `run` end soon."""
@@ -87,6 +89,7 @@ class Supervisor:
             await asyncio.gather(listening, return_exceptions=True)
             await self._leave()
             await self._database.close()
+            await self._own.close()
 
     async def _beat_until_the_end(self) -> None:
         end = time.monotonic() + self._pace.run_s
@@ -106,11 +109,11 @@ class Supervisor:
     async def _beat(self) -> float:
         """Brings what runs here in line with the leases; returns seconds until the next time."""
         if not self._has_inherited:
-            await self._database.run(leases.inherit, self.me)
+            await self._own.run(leases.inherit, self.me)
             self._has_inherited = True
         asked_at = time.monotonic()
-        desired = await self._database.run(registry.desired_keys)
-        beat = await self._database.run(
+        desired = await self._own.run(registry.desired_keys)
+        beat = await self._own.run(
             leases.beat, self.me, self._epochs, desired, self._process.memory_info().rss
         )
         self._renewed_at = asked_at
@@ -119,7 +122,7 @@ class Supervisor:
             log.warning("lost the lease of %s", key)
         await self._end(lost | set(beat.surplus))
         if beat.surplus:
-            await self._database.run(leases.free, self.me, beat.surplus)
+            await self._own.run(leases.free, self.me, beat.surplus)
         self._start({key: beat.held[key] for key in beat.held if key not in beat.surplus})
         lapse_s = self._pace.beat_s if beat.next_lapse_s is None else beat.next_lapse_s + 0.05
         return min(self._pace.beat_s, max(lapse_s, 0.2))
@@ -152,7 +155,7 @@ class Supervisor:
 
     async def _leave(self) -> None:
         try:
-            await self._database.run(leases.leave, self.me)
+            await self._own.run(leases.leave, self.me)
         except DatabaseError as error:
             log.warning("cannot give the leases back, they will lapse: %s", str(error).strip())
 
@@ -184,6 +187,6 @@ class Supervisor:
 
     async def _record(self, key: str, error: str) -> None:
         try:
-            await self._database.run(leases.record_crash, self.me, key, error)
+            await self._own.run(leases.record_crash, self.me, key, error)
         except DatabaseError as failure:
             log.warning("cannot note the crash of %s: %s", key, str(failure).strip())

@@ -25,8 +25,12 @@ class Arrival:
     @property
     def check(self) -> tuple[str, str]:
         """Node and check id of its first alert."""
-        alert = self.message["alerts"][0]
-        return alert["node"], alert["check"]
+        return self.checks[0]
+
+    @property
+    def checks(self) -> list[tuple[str, str]]:
+        """Node and check id of each of its alerts."""
+        return [(alert["node"], alert["check"]) for alert in self.message["alerts"]]
 
 
 class Receiver:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bench.rows import burst, idle, kill, latency, page, server
+from tests.bench.rows import burst, idle, kill, latency, page, server, storm
 
 ROWS = (
     latency.FAIL_SMALL,
@@ -11,6 +11,8 @@ ROWS = (
     page.ROW,
     server.ROW,
     burst.ROW,
+    storm.ALONE,
+    storm.GROUPED,
     idle.ROW,
     kill.ROW,
 )
