@@ -9,6 +9,7 @@ from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -30,7 +31,7 @@ RUNS_SHOWN = 20
 @require_GET
 def handlers(request: HttpRequest) -> HttpResponseBase:
     """All handlers, with how they fare."""
-    rows = EventHandler.objects.with_counts()
+    rows = EventHandler.objects.with_counts(timezone.now())
     if export.wanted(request):
         return export.export(request, "event-handlers", map(_facts, rows))
     return render(request, "events/handlers.html", {"rows": rows})

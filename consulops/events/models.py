@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Count, Exists, OuterRef, Prefetch, Q
+from django.db.models import Count, Exists, FilteredRelation, OuterRef, Prefetch, Q
 
 from consulops.clusters.models import Cluster
 from consulops.core.crypto import EncryptedJSONField
@@ -17,9 +17,9 @@ from consulops.events import payloads
 # For so long a page says that events may be missing.
 GAP_SHOWN = timedelta(days=1)
 
-_WAITING = Q(runs__state__in=("queued", "running"))
-_DONE = Q(runs__state="done")
 _WRONG = ("failed", "timed out", "lost")
+# How a handler fares is told by its runs since then.
+COUNTED = timedelta(days=1)
 
 
 class FeedQuerySet(models.QuerySet["Feed"]):
@@ -140,12 +140,17 @@ class HandlerKind(models.TextChoices):
 class EventHandlerQuerySet(models.QuerySet["EventHandler"]):
     """Handlers, with how they fare."""
 
-    def with_counts(self) -> EventHandlerQuerySet:
-        """Each with how many runs wait, went well and went wrong."""
-        return self.annotate(
-            waiting=Count("runs", filter=_WAITING),
-            done=Count("runs", filter=_DONE),
-            wrong=Count("runs", filter=Q(runs__state__in=_WRONG)),
+    def with_counts(self, now: datetime) -> EventHandlerQuerySet:
+        """By name, each with how many of its last day's runs wait, went well and went wrong."""
+        recent = FilteredRelation("runs", condition=Q(runs__created_at__gt=now - COUNTED))
+        return (
+            self.annotate(recent=recent)
+            .annotate(
+                waiting=Count("recent", filter=Q(recent__state__in=("queued", "running"))),
+                done=Count("recent", filter=Q(recent__state="done")),
+                wrong=Count("recent", filter=Q(recent__state__in=_WRONG)),
+            )
+            .order_by("name")
         )
 
 
@@ -202,7 +207,7 @@ class Run(models.Model):
 
     event = models.ForeignKey(Event, on_delete=models.CASCADE, related_name="runs")
     handler = models.ForeignKey(
-        EventHandler, null=True, on_delete=models.SET_NULL, related_name="runs"
+        EventHandler, null=True, on_delete=models.SET_NULL, related_name="runs", db_index=False
     )
     handler_name = models.CharField(max_length=60)
     kind = models.CharField(max_length=12, choices=HandlerKind.choices)
@@ -230,6 +235,7 @@ class Run(models.Model):
                 condition=Q(state__in=("queued", "running")),
                 name="run_waiting",
             ),
+            models.Index(fields=("handler", "-created_at"), name="run_of_handler"),
         )
 
     def __str__(self) -> str:
