@@ -92,6 +92,29 @@ class RecipientsField(forms.CharField):
         return "\n".join(value) if isinstance(value, list) else value
 
 
+class LinesField(forms.CharField):
+    """Texts, one a line, blanks and all; cleaned to a list."""
+
+    widget = forms.Textarea
+    # In a file of settings it may also be a list.
+    takes_collections = True
+
+    def to_python(self, value: Any) -> Any:
+        lines = value if isinstance(value, list) else str(value or "").splitlines()
+        return [str(line) for line in lines if str(line)]
+
+    def validate(self, value: Any) -> None:
+        super().validate(value)
+        if any("\0" in line or "\n" in line for line in value):
+            raise ValidationError("An argument cannot hold a line break or a NUL.")
+
+    def run_validators(self, value: Any) -> None:
+        """Those of a text do not apply to a list."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+
 class MailAddressField(forms.CharField):
     """One e-mail address, its domain in the form that goes over the wire."""
 

@@ -17,6 +17,7 @@ from consulops.notifiers import sending
 from consulops.notifiers.base import Kind, Message
 from consulops.notifiers.config import from_config
 from consulops.notifiers.registry import kinds
+from consulops.notifiers.wording import PLAIN, Wording
 
 Send = Callable[..., str]
 
@@ -41,9 +42,18 @@ def executor() -> Iterator[ThreadPoolExecutor]:
 def send(executor: ThreadPoolExecutor) -> Send:
     """Sends a message with a kind and raw settings, as the courier does after loading both."""
 
-    def send(name: str, config: dict[str, Any], message: Message, timeout_s: float = 5) -> str:
-        settings, secrets = from_config(name, config)
-        kind = kinds()[name]({**settings, **secrets})
+    def send(
+        name: str,
+        config: dict[str, Any],
+        message: Message,
+        timeout_s: float = 5,
+        wording: Wording = PLAIN,
+        checked: bool = False,
+    ) -> str:
+        if not checked:
+            settings, secrets = from_config(name, config)
+            config = {**settings, **secrets}
+        kind = kinds()[name](config, wording)
         return asyncio.run(_send(kind, message, timeout_s, executor))
 
     return send

@@ -14,7 +14,8 @@ import trustme
 
 from consulops.notifiers.base import SendError
 from consulops.notifiers.config import ConfigError, from_config
-from consulops.notifiers.kinds.email import Email, mail
+from consulops.notifiers.kinds.email import Email
+from consulops.notifiers.wording import Wording
 from tests.notifiers import harness
 from tests.notifiers.conftest import Send
 from tests.notifiers.harness import DELIVERY, facts, message, pem, server_context
@@ -268,6 +269,78 @@ def test_settings_that_cannot_be_used(changes: dict[str, Any], field: str) -> No
 
 def test_long_message_id_is_left_in_one_piece() -> None:
     sender = f"a@{'long.' * 20}example.org"
-    raw = mail(message(), sender, [TO])
+    settings, _ = from_config("email", {"host": "h", "sender": sender, "recipients": TO})
+    (raw,) = Email(settings).mails(message())
     parsed = message_from_bytes(raw, policy=policy.default)
     assert parsed["Message-ID"].strip() == f"<{DELIVERY}@{'long.' * 20}example.org>"
+
+
+THREE = (facts(id=1), facts(id=2, node="n2"), facts(id=3, status="warning"))
+
+
+@pytest.mark.parametrize(
+    ("mails", "subjects"),
+    [
+        ("message", ["3 alerts in dc1: 2 critical, 1 warning"]),
+        ("node", ["2 alerts in dc1: 1 critical, 1 warning", "CRITICAL web on n2: HTTP (dc1)"]),
+        (
+            "alert",
+            [
+                "CRITICAL web on n1: HTTP (dc1)",
+                "CRITICAL web on n2: HTTP (dc1)",
+                "WARNING web on n1: HTTP (dc1)",
+            ],
+        ),
+    ],
+)
+def test_mails_of_one_message(
+    mails: str, subjects: list[str], server: MailReceiver, send: Send
+) -> None:
+    send("email", settings_of(server, mails=mails), message(*THREE))
+    send("email", settings_of(server, mails=mails), message(*THREE))
+    assert [one.parsed["Subject"] for one in server.mails] == subjects * 2
+    ids = [one.parsed["Message-ID"] for one in server.mails]
+    # Different within the message, the same on each attempt.
+    assert len(set(ids)) == len(subjects)
+    assert ids[: len(subjects)] == ids[len(subjects) :]
+
+
+def test_one_alert_is_one_mail_with_the_id_of_the_delivery(
+    server: MailReceiver, send: Send
+) -> None:
+    send("email", settings_of(server, mails="alert"), message())
+    assert sent(server).parsed["Message-ID"] == f"<{DELIVERY}@example.org>"
+
+
+def test_prefix_and_senders_name(server: MailReceiver, send: Send) -> None:
+    config = settings_of(server, subject_prefix="[prod]", sender_name="Wächter, \r\nBcc: x@y.org")
+    send("email", config, message())
+    parsed = sent(server).parsed
+    assert parsed["Subject"] == "[prod] CRITICAL web on n1: HTTP (dc1)"
+    assert parsed["From"].addresses[0].addr_spec == FROM
+    assert "Wächter" in parsed["From"].addresses[0].display_name
+    assert parsed["Bcc"] is None
+
+
+def test_own_words_as_text(server: MailReceiver, send: Send) -> None:
+    wording = Wording("{{ cluster }}:\n {{ counts }}", "{{ alert.name }} <b>\n{{ alert.output }}\n")
+    send("email", settings_of(server), message(facts(output="a\x00 & b")), wording=wording)
+    mail = sent(server)
+    assert mail.parsed["Subject"] == "dc1: 1 critical"
+    assert mail.part("plain").splitlines() == ["HTTP <b>", "a & b"]
+    assert "HTTP &lt;b&gt;\r\na &amp; b" in mail.part("html")
+
+
+def test_own_words_as_html_leave_the_text(server: MailReceiver, send: Send) -> None:
+    wording = Wording(body="<p><b>{{ alert.output|e }}</b></p>")
+    config = settings_of(server, body_is="html")
+    send("email", config, message(facts(output="<i>")), wording=wording)
+    mail = sent(server)
+    assert mail.part("html").strip() == "<p><b>&lt;i&gt;</b></p>"
+    assert "CRITICAL web on n1: HTTP" in mail.part("plain")
+
+
+def test_own_words_are_made_of_each_mail_apart(server: MailReceiver, send: Send) -> None:
+    wording = Wording("{{ alerts|length }} on {{ alert.node }}", "")
+    send("email", settings_of(server, mails="node"), message(*THREE), wording=wording)
+    assert [one.parsed["Subject"] for one in server.mails] == ["2 on n1", "1 on n2"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from django.conf import settings
 from consulops.notifiers.base import SendError
 from consulops.notifiers.config import ConfigError, from_config
 from consulops.notifiers.kinds import log
+from consulops.notifiers.wording import Wording
 from tests.notifiers import harness
 from tests.notifiers.conftest import Send
 from tests.notifiers.harness import DELIVERY, facts, message
@@ -82,7 +84,22 @@ def test_text_lines_are_for_people(data: Path, send: Send) -> None:
     assert line.endswith(" dc1 opened CRITICAL web on n1: HTTP | connection refused\n")
 
 
-@pytest.mark.parametrize("form", ["json", "text"])
+def test_line_of_consul_alerts(data: Path, send: Send) -> None:
+    send("log", {"format": "consul-alerts"}, message(facts(), facts(service="", name="")))
+    lines = (data / "alerts.log").read_text().splitlines()
+    pattern = r"\[consul-notifier\] \d{4}/\d\d/\d\d \d\d:\d\d:\d\d "
+    assert re.sub(pattern, "", lines[0]) == "Node=n1, Service=web, Check=HTTP, Status=critical"
+    assert lines[1].endswith(" Node=n1, Service=, Check=web-1-http, Status=critical")
+
+
+def test_own_words(data: Path, send: Send) -> None:
+    wording = Wording(body="{% for a in alerts %}{{ a.node }}|{{ a.output }}\n{% endfor %}")
+    answer = send("log", {}, message(facts(), facts(node="n2", output="\x1b[2J")), wording=wording)
+    assert (data / "alerts.log").read_text() == "n1|connection refused\nn2| [2J\n"
+    assert answer == "2 lines written to alerts.log"
+
+
+@pytest.mark.parametrize("form", ["json", "text", "consul-alerts"])
 def test_a_check_cannot_forge_a_line(form: str, data: Path, send: Send) -> None:
     nasty = "x\n2026 forged\r\n\x85forged\u2028forged\u2029\x1b[2J\x9b31m\x00"
     send("log", {"format": form}, message(facts(output=nasty, name=nasty, node=nasty)))

@@ -160,7 +160,7 @@ def test_all_errors_of_a_file_are_told_at_once() -> None:
 
 
 def test_unknown_kind_in_a_file_names_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match="email, log, slack, webhook"):
+    with pytest.raises(ConfigError, match=r"email, .*log, .*slack, .*webhook"):
         from_config("fax", {})
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import smtplib
 import ssl
+from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from email.utils import formataddr
 from typing import Any, ClassVar
 
@@ -18,15 +20,16 @@ from django.utils.safestring import SafeString
 from consulops.notifiers import tls
 from consulops.notifiers.answers import excerpt
 from consulops.notifiers.base import AlertFacts, BlockingKind, Message, SendError
-from consulops.notifiers.fields import CertificateField, MailAddressField, RecipientsField
+from consulops.notifiers.fields import MailAddressField, RecipientsField
+from consulops.notifiers.letter import facts_of, footer, output_of, text_body
 
 _MOST_SUBJECT = 180
-_MOST_OUTPUT = 4000
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 # Unlike a browser a mail program has no style of ours to apply.
 _STYLE = SafeString(
     "body{font:14px/1.45 sans-serif;color:#212529}h1{font-size:18px}h2{font-size:15px;margin:20px"
     " 0 4px}p{margin:4px 0;color:#5c5f66}pre{background:#f1f3f5;padding:8px;white-space:pre-wrap;"
-    "font:13px monospace}a{color:#3b5bdb}"
+    "font:13px monospace}a{color:#3b5bdb}.own{white-space:pre-wrap}"
 )
 
 
@@ -59,19 +62,33 @@ class Email(BlockingKind):
         "username": forms.CharField(label="User name", required=False, max_length=255),
         "password": forms.CharField(required=False, max_length=500, strip=False),
         "sender": MailAddressField(label="From", max_length=255),
+        "sender_name": forms.CharField(
+            label="Sender's name", required=False, max_length=100, initial="ConsulOps"
+        ),
         "recipients": RecipientsField(
             label="To", help_text="One address a line, or separated by commas."
         ),
-        "verify_tls": forms.BooleanField(
-            label="Verify the server's certificate", required=False, initial=True
+        "mails": forms.ChoiceField(
+            label="A mail for",
+            choices=[
+                ("message", "Each message, with all its alerts"),
+                ("node", "Each node"),
+                ("alert", "Each alert"),
+            ],
+            initial="message",
         ),
-        "ca_certificate": CertificateField(
-            label="CA certificate",
-            required=False,
-            help_text="PEM; for a server whose authority this machine does not know.",
+        "subject_prefix": forms.CharField(
+            required=False, max_length=60, help_text="For example [production]."
         ),
+        "body_is": forms.ChoiceField(
+            label="The body template makes",
+            choices=[("text", "Text"), ("html", "HTML: write |e behind each value")],
+            initial="text",
+        ),
+        **tls.FIELDS,
     }
     secret_fields = frozenset({"password"})
+    templated = ("subject", "body")
 
     @classmethod
     def problems(cls, config: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -83,7 +100,7 @@ class Email(BlockingKind):
 
     def send(self, message: Message, timeout_s: float) -> str:
         try:
-            refused = self._deliver(message, timeout_s)
+            refused = self._deliver(self.mails(message), timeout_s)
         except smtplib.SMTPException as error:
             if isinstance(error.__context__, TimeoutError):
                 raise TimeoutError from None
@@ -95,27 +112,66 @@ class Email(BlockingKind):
             answer += f"; refused: {_refusals(refused)}"
         return answer
 
-    def _deliver(self, message: Message, timeout_s: float) -> Mapping[str, tuple[int, bytes]]:
-        """Sends the mail; the recipients that the server refused, unless it refused all."""
-        # Before the connection is made: what cannot be written must not keep a server waiting.
-        data = mail(message, self.config["sender"], self.config["recipients"])
+    def mails(self, message: Message) -> list[bytes]:
+        """The mails as they go over the wire."""
+        return [self._mail(part) for part in split(message, self.config["mails"])]
+
+    def _mail(self, message: Message) -> bytes:
+        sender, domain = self.config["sender"], self.config["sender"].rpartition("@")[2]
+        headers = {
+            "Message-ID": f"<{message.id}@{domain}>",
+            "Auto-Submitted": "auto-generated",
+            "X-Auto-Response-Suppress": "All",
+        }
+        if len(message.alerts) == 1:
+            # Mail programs show all that is said about one alert as one conversation.
+            headers["References"] = f"<alert-{message.alerts[0].id}@{domain}>"
+        title = self._subject(message)
+        text, html = self._bodies(message, title)
+        made = EmailMultiAlternatives(
+            subject=title,
+            body=text,
+            from_email=formataddr((self.config["sender_name"] or "", sender)),
+            to=self.config["recipients"],
+            headers=headers,
+        )
+        made.attach_alternative(html, "text/html")
+        return re.sub(rb"\r?\n", b"\r\n", made.message().as_bytes())
+
+    def _subject(self, message: Message) -> str:
+        said = self.wording.subject_of(message, subject(message))
+        return excerpt(f"{self.config['subject_prefix'] or ''} {said}", _MOST_SUBJECT)
+
+    def _bodies(self, message: Message, title: str) -> tuple[str, str]:
+        """The message as text and as HTML; one of them may be people's own."""
+        own = self.body(message, "")
+        if not own:
+            return text_body(message), html_body(message, title)
+        if self.config["body_is"] == "html":
+            return text_body(message), _without_controls(own)
+        text = _without_controls(own)
+        return text, _page(title, format_html('<div class="own">{}</div>', text))
+
+    def _deliver(self, mails: list[bytes], timeout_s: float) -> Mapping[str, tuple[int, bytes]]:
+        """Sends the mails; the recipients that the server refused, unless it refused all."""
+        refused: dict[str, tuple[int, bytes]] = {}
         backend = self._backend(timeout_s)
         try:
             backend.open()
             if backend.connection is None:
                 raise smtplib.SMTPServerDisconnected("no connection")
-            # Not the backend's own method: it does not tell which recipients were refused.
-            return backend.connection.sendmail(
-                self.config["sender"], self.config["recipients"], data
-            )
+            for data in mails:
+                # Not the backend's own method: it does not tell which recipients were refused.
+                refused |= backend.connection.sendmail(
+                    self.config["sender"], self.config["recipients"], data
+                )
         finally:
             backend.close()
+        return refused
 
     def _backend(self, timeout_s: float) -> Backend:
         return Backend(
-            context=tls.context(
-                bool(self.config["verify_tls"]), self.config["ca_certificate"] or ""
-            ),
+            context=tls.chosen(self.config),
             host=self.config["host"],
             port=self.config["port"],
             username=self.config["username"] or "",
@@ -147,26 +203,17 @@ def explain(error: smtplib.SMTPException) -> SendError:
     return SendError(f"SMTP: {excerpt(str(error))}")
 
 
-def mail(message: Message, sender: str, recipients: list[str]) -> bytes:
-    """The mail as it goes over the wire."""
-    domain = sender.rpartition("@")[2]
-    headers = {
-        "Message-ID": f"<{message.id}@{domain}>",
-        "Auto-Submitted": "auto-generated",
-        "X-Auto-Response-Suppress": "All",
-    }
-    if len(message.alerts) == 1:
-        # Mail programs show all that is said about one alert as one conversation.
-        headers["References"] = f"<alert-{message.alerts[0].id}@{domain}>"
-    made = EmailMultiAlternatives(
-        subject=subject(message),
-        body=text_body(message),
-        from_email=formataddr(("ConsulOps", sender)),
-        to=recipients,
-        headers=headers,
-    )
-    made.attach_alternative(html_body(message), "text/html")
-    return re.sub(rb"\r?\n", b"\r\n", made.message().as_bytes())
+def split(message: Message, by: str) -> list[Message]:
+    """The messages of which each becomes a mail, with ids that stay the same on every attempt."""
+    parts: dict[str, list[AlertFacts]] = defaultdict(list)
+    for alert in message.alerts:
+        parts[str(alert.id) if by == "alert" else alert.node].append(alert)
+    if by == "message" or len(parts) < 2:
+        return [message]
+    return [
+        replace(message, id=f"{message.id}.{number}", alerts=tuple(alerts))
+        for number, alerts in enumerate(parts.values(), start=1)
+    ]
 
 
 def subject(message: Message) -> str:
@@ -175,56 +222,38 @@ def subject(message: Message) -> str:
     return excerpt(message.title() + more, _MOST_SUBJECT)
 
 
-def text_body(message: Message) -> str:
-    """The whole message as text."""
-    parts = []
-    for alert in message.worst_first():
-        lines = [excerpt(alert.title), _facts(alert), alert.url]
-        if alert.output.strip():
-            lines += ["", *(f"    {line}" for line in _output(alert).splitlines())]
-        parts.append("\n".join(lines))
-    return "\n\n".join([*parts, f"-- \n{_footer(message)}"]) + "\n"
-
-
-def html_body(message: Message) -> str:
+def html_body(message: Message, title: str) -> str:
     """The whole message as HTML; everything that Consul says is escaped."""
     alerts = format_html_join(
         "\n",
         '<h2><a href="{}">{}</a></h2><p>{}</p>{}',
         (
-            (alert.url, excerpt(alert.title), _facts(alert), _html_output(alert))
+            (alert.url, excerpt(alert.title), facts_of(alert), _html_output(alert))
             for alert in message.worst_first()
         ),
     )
+    heading = format_html("<h1>{}</h1>\n", title)
+    return _page(title, heading + alerts + format_html("\n<p>{}</p>", footer(message)))
+
+
+def _page(title: str, inside: SafeString) -> str:
     return format_html(
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        "<style>{style}</style></head><body><h1>{title}</h1>\n{alerts}\n<p>{footer}</p></body>"
-        "</html>",
-        title=subject(message),
-        style=_STYLE,
-        alerts=alerts,
-        footer=_footer(message),
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{}</title>'
+        "<style>{}</style></head><body>{}</body></html>",
+        title,
+        _STYLE,
+        inside,
     )
 
 
-def _facts(alert: AlertFacts) -> str:
-    was = f"was {alert.previous}, " if alert.previous else ""
-    return excerpt(f"{was}since {alert.since:%Y-%m-%d %H:%M:%S %Z}, check {alert.check}")
-
-
 def _html_output(alert: AlertFacts) -> str:
-    output = _output(alert)
+    output = output_of(alert)
     return format_html("<pre>{}</pre>", output) if output.strip() else ""
 
 
-def _output(alert: AlertFacts) -> str:
-    """The check's output, cut, without what a mail may not hold."""
-    return "\n".join(excerpt(line, 1000) for line in alert.output[:_MOST_OUTPUT].splitlines())
-
-
-def _footer(message: Message) -> str:
-    route = f", route {message.route}" if message.route else ""
-    return excerpt(f"ConsulOps, cluster {message.cluster}{route}, {message.reason}")
+def _without_controls(text: str) -> str:
+    """The text without what a mail may not hold."""
+    return _CONTROL.sub("", text).encode("utf-8", "replace").decode()
 
 
 def _refusals(refused: Mapping[str, tuple[int, bytes]]) -> str:

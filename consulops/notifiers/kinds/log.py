@@ -19,6 +19,7 @@ from consulops.notifiers.base import AlertFacts, BlockingKind, Message, SendErro
 # JSON leaves these as they are, but editors and terminals obey them.
 _CONTROL = re.compile(r"[\x7f-\x9f\u2028\u2029]")
 _MOST_OUTPUT = 2000
+_MOST_LINE = 10_000
 
 
 def folder() -> Path:
@@ -60,9 +61,16 @@ class Log(BlockingKind):
             help_text="In the folder “notifications” of the data folder.",
         ),
         "format": forms.ChoiceField(
-            choices=[("json", "JSON, one object a line"), ("text", "Text")], initial="json"
+            choices=[
+                ("json", "JSON, one object a line"),
+                ("text", "Text"),
+                ("consul-alerts", "The line of consul-alerts"),
+            ],
+            initial="json",
         ),
     }
+
+    templated = ("body",)
 
     def send(self, message: Message, timeout_s: float) -> str:
         try:
@@ -70,15 +78,23 @@ class Log(BlockingKind):
         except ValidationError as error:
             # A symbolic link may have come between the form and now.
             raise SendError(str(error.message), permanent=True) from None
-        form = _json_line if self.config["format"] == "json" else _text_line
-        now = datetime.now(UTC)
-        lines = "".join(form(message, alert, now) + "\n" for alert in message.worst_first())
+        lines = _lines(self.body(message, "")) or self._default(message)
         path.parent.mkdir(parents=True, exist_ok=True)
         # A link that came in the instant since `resolve` is an error, not a way out.
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
         with os.fdopen(os.open(path, flags, 0o640), "ab") as file:
-            file.write(lines.encode("utf-8", "replace"))
-        return f"{len(message.alerts)} lines written to {path.name}"
+            file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+        return f"{len(lines)} lines written to {path.name}"
+
+    def _default(self, message: Message) -> list[str]:
+        """One line per alert in the form of the settings."""
+        form, now = _FORMS[self.config["format"]], datetime.now(UTC)
+        return [form(message, alert, now) for alert in message.worst_first()]
+
+
+def _lines(own: str) -> list[str]:
+    """The lines of people's own words, without what terminals obey."""
+    return [excerpt(line, _MOST_LINE) for line in own.splitlines() if line.strip()]
 
 
 def _json_line(message: Message, alert: AlertFacts, now: datetime) -> str:
@@ -98,3 +114,18 @@ def _text_line(message: Message, alert: AlertFacts, now: datetime) -> str:
     title = excerpt(f"{message.cluster} {message.reason} {alert.title}")
     output = excerpt(alert.output, _MOST_OUTPUT)
     return f"{now.isoformat(timespec='milliseconds')} {title}" + (f" | {output}" if output else "")
+
+
+def _consul_alerts_line(message: Message, alert: AlertFacts, now: datetime) -> str:
+    """What log watchers that were made for consul-alerts look for."""
+    facts = {
+        "Node": alert.node,
+        "Service": alert.service,
+        "Check": alert.name or alert.check,
+        "Status": alert.status,
+    }
+    said = ", ".join(f"{name}={value}" for name, value in facts.items())
+    return f"[consul-notifier] {now:%Y/%m/%d %H:%M:%S} {excerpt(said)}"
+
+
+_FORMS = {"json": _json_line, "text": _text_line, "consul-alerts": _consul_alerts_line}
