@@ -154,8 +154,11 @@ def _days(path: str, value: object) -> tuple[str, ...]:
 
 
 def _time(path: str, value: object) -> str:
+    if isinstance(value, int):
+        # YAML reads 22:00 as a number of minutes.
+        raise BadWindow(path, 'put it in quotes: "22:00"')
     if not isinstance(value, str) or not _TIME.fullmatch(value):
-        raise BadWindow(path, 'a time of the day is expected, in quotes: "22:00"')
+        raise BadWindow(path, "a time of the day is expected, such as 22:00")
     return value
 
 

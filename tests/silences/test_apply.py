@@ -139,7 +139,7 @@ def test_prune_ends_only_what_a_file_has_made(apply: Apply) -> None:
         (item(windows=[{}]), "silences[0].windows[0].days: a list of at least one"),
         (
             "{match: {node: x}, comment: x, windows: [{days: [mon], begin: 22:00, end: 23:00}]}",
-            "silences[0].windows[0].begin: a time of the day is expected, in quotes",
+            'silences[0].windows[0].begin: put it in quotes: "22:00"',
         ),
         (item(ends_at="2020-01-01T00:00:00Z"), "silences[0].ends_at: this time is over"),
         (item(ends_at="2099-01-01T00:00:00Z"), "silences[0].ends_at: longer than a year"),

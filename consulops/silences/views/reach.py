@@ -5,16 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from django.db.models import Q
+
 from consulops.alerts.models import Alert
 from consulops.health.matching import Match, Pattern, Subject
 from consulops.health.models import Check, Instance, Node
 from consulops.health.querysets import WORST_FIRST
+from consulops.silences.words import literal
 
 SHOWN = 10
 _COLUMNS: tuple[str, ...] = (
     *("pk", "cluster_id", "cluster__name", "service", "service_id", "node"),
     *("check_id", "name", "tags", "status"),
 )
+# Matchers that look at one column of a check.
+_COLUMN_OF = {
+    "cluster": "cluster__name",
+    "service": "service",
+    "service_id": "service_id",
+    "node": "node",
+    "check": "check_id",
+    "name": "name",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +66,19 @@ def reaches(matches: Sequence[Match]) -> list[Reach]:
     """What each of these matchers means now, in their order; in three to five queries."""
     if not matches:
         return []
+    total = Check.every.living().count()
     candidates = _candidates(matches)
-    return [_reach(_remembering(match), candidates) for match in matches]
+    return [_reach(_remembering(match), candidates, total) for match in matches]
 
 
-def _reach(match: Match, candidates: Sequence[Candidate]) -> Reach:
+def _reach(match: Match, candidates: Sequence[Candidate], total: int) -> Reach:
     # A check that does not fail is meant when it would be, did it fail as the silence wants.
     names_only = replace(match, statuses=frozenset())
     meant = [one for one in candidates if not names_only.mismatch(one.subject)]
     silent = [one for one in meant if one.alert and not match.mismatch(one.subject)]
     known = {one.pk for one in silent}
     others = [one for one in meant if one.pk not in known]
-    return Reach(len(silent), len(meant), len(candidates), [*silent, *others][:SHOWN])
+    return Reach(len(silent), len(meant), total, [*silent, *others][:SHOWN])
 
 
 def _remembering(match: Match) -> Match:
@@ -77,7 +90,7 @@ def _remembering(match: Match) -> Match:
 
 
 def _candidates(matches: Sequence[Match]) -> list[Candidate]:
-    """All checks that there are, worst first; what only some matchers need is read for those."""
+    """All checks that may be meant, worst first; what only some matchers need is read for those."""
     node_meta = _node_meta() if _some_need(matches, "node_meta") else {}
     service_meta = _service_meta() if _some_need(matches, "service_meta") else {}
     alerts = {
@@ -88,7 +101,9 @@ def _candidates(matches: Sequence[Match]) -> list[Candidate]:
     if any(name == "output" for match in matches for name, _ in match.patterns):
         columns = (*_COLUMNS, "output")
     found = []
-    rows = Check.every.living().order_by(*WORST_FIRST).values_list(*columns)
+    rows = (
+        Check.every.living().filter(_bounds(matches)).order_by(*WORST_FIRST).values_list(*columns)
+    )
     for (
         pk,
         cluster,
@@ -118,6 +133,21 @@ def _candidates(matches: Sequence[Match]) -> list[Candidate]:
         )
         found.append(Candidate(pk, name or check, subject, alert))
     return found
+
+
+def _bounds(matches: Iterable[Match]) -> Q:
+    """What the database can say of these matchers: the names of which they mean one only.
+
+    Most silences are made with one click and name one check: its row is then all that is read.
+    """
+    bounds = Q()
+    for match in matches:
+        names = {_COLUMN_OF.get(name): literal(one.pattern) for name, one in match.patterns}
+        known = {column: text for column, text in names.items() if column and text is not None}
+        if not known:
+            return Q()
+        bounds |= Q(**known)
+    return bounds
 
 
 def _some_need(matches: Iterable[Match], meta: str) -> bool:
