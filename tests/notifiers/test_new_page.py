@@ -82,6 +82,8 @@ def test_settings_that_do_not_fit_together(as_admin: Client) -> None:
         "config_password": "",
         "config_sender": "a@x.org",
         "config_recipients": "b@x.org",
+        "config_mails": "message",
+        "config_body_is": "text",
     }
     assert "A user name needs a password." in as_admin.post(NEW, wrong).content.decode()
 

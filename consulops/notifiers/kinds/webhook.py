@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 from typing import ClassVar
 
 import aiohttp
 from django import forms
 
-from consulops.notifiers import tls
+from consulops.notifiers import signing, tls
 from consulops.notifiers.base import AsyncKind, Message
 from consulops.notifiers.fields import CertificateField, HeadersField, WebAddressField
 from consulops.notifiers.http import exchange
@@ -68,6 +66,5 @@ class Webhook(AsyncKind):
             "Idempotency-Key": message.id,
         }
         if self.config["secret"]:
-            digest = hmac.new(self.config["secret"].encode(), body, hashlib.sha256).hexdigest()
-            headers["X-ConsulOps-Signature"] = f"sha256={digest}"
+            headers[signing.SIGNATURE] = signing.signature(self.config["secret"], body)
         return headers
