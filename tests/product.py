@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import psutil
 
@@ -49,6 +49,8 @@ def manage(data: Path, *words: str, **extra: str) -> subprocess.CompletedProcess
 class Product:
     """`manage.py up` over a data folder; leaving the block stops it by SIGTERM."""
 
+    command: ClassVar[tuple[str, ...]] = ("up",)
+
     def __init__(self, data: Path, *words: str, **extra: str) -> None:
         self.port = free_port()
         self.lines: list[str] = []
@@ -61,7 +63,7 @@ class Product:
 
     def __enter__(self) -> Self:
         self.process = psutil.Popen(
-            [sys.executable, "manage.py", "up", *self._words],
+            [sys.executable, "manage.py", *self.command, *self._words],
             cwd=ROOT,
             env=self._environment,
             stdout=subprocess.PIPE,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import re2
 
@@ -60,7 +61,7 @@ class Reference:
                 return int(self.keys[name])
         return 60
 
-    def profile(self, seen: Seen) -> dict[str, object] | None:
+    def profile(self, seen: Seen) -> dict[str, Any] | None:
         """The first that is selected: service, check, host, status, default."""
         levels = {
             "services": seen.service,
@@ -101,7 +102,7 @@ class Reference:
                 return str(profile)
         return None
 
-    def _load(self, name: str) -> dict[str, object] | None:
+    def _load(self, name: str) -> dict[str, Any] | None:
         raw = self.keys.get(f"notif-profiles/{name}")
-        found: dict[str, object] | None = json.loads(raw) if raw is not None else None
+        found: dict[str, Any] | None = json.loads(raw) if raw is not None else None
         return found

@@ -14,8 +14,10 @@ from consulops.api.consul_alerts.findings import Finding
 from consulops.api.consul_alerts.parsing import BadValue, boolean
 from consulops.api.consul_alerts.routing import Offer
 from consulops.api.consul_alerts.translation import ENDED, SHAPES, Work, translate
+from consulops.notifiers import executables, samples
 from consulops.notifiers.config import ConfigError, from_config
 from consulops.notifiers.registry import kinds
+from consulops.notifiers.wording import Wording
 
 # It is on until it is switched off.
 _ON_BY_DEFAULT = "log"
@@ -111,10 +113,11 @@ class Destinations:
         key = f"notifiers/custom/{name}"
         program = PurePosixPath(path).name
         try:
-            config, secrets = from_config("custom", {"program": program})
-        except ConfigError as error:
-            text = f"{_sentences(error)} Put {path} there and import again."
-            self.findings.append(findings.lost(key, text))
+            executables.path_of(program)
+            given = {"executable": program, "format": "consul-alerts"}
+            config, secrets = from_config("custom", given)
+        except (executables.NotAllowed, ConfigError) as error:
+            self.findings.append(findings.lost(key, f"{error} Put {path} there and import again."))
             return
         if name in self.notifiers:
             text = "It has the name of a built-in notifier; profiles could not tell them apart."
@@ -157,8 +160,9 @@ class Destinations:
         if checked is None:
             return None
         config, secrets = checked
+        body = _tried(shape.kind, work, config)
         is_on = enabled and name not in ENDED
-        return PlannedNotifier(full, shape.kind, config, secrets, is_on, work.body_template)
+        return PlannedNotifier(full, shape.kind, config, secrets, is_on, body)
 
 
 def _settle(kind: str, work: Work) -> tuple[dict[str, Any], dict[str, Any]] | None:
@@ -181,6 +185,15 @@ def _settle(kind: str, work: Work) -> tuple[dict[str, Any], dict[str, Any]] | No
                 del given[name]
 
 
+def _tried(kind: str, work: Work, config: Mapping[str, Any]) -> str:
+    """The template of the body, if it works on every sample of a message; else none."""
+    wrong = samples.problems(kinds()[kind], config, Wording(body=work.body_template))
+    for said in wrong.values():
+        text = f"The template is left out, the default body is sent: {' '.join(said)}"
+        work.findings.append(findings.lost(work.key_of("payload"), text))
+    return "" if wrong else work.body_template
+
+
 def _as_settings(changes: Mapping[str, Any]) -> dict[str, str]:
     """What a profile alters, as its keys would have it; an empty value alters nothing."""
     found: dict[str, str] = {}
@@ -190,7 +203,3 @@ def _as_settings(changes: Mapping[str, Any]) -> dict[str, str]:
         text = value if isinstance(value, str) else json.dumps(value)
         found[name.lower().replace("_", "-")] = text
     return found
-
-
-def _sentences(error: ConfigError) -> str:
-    return " ".join(text for said in error.errors.values() for text in said)

@@ -122,15 +122,15 @@ def _choices(
     for statuses in [tuple(failing)] if shared else [(status,) for status in failing]:
         offer = by_status[statuses[0]]
         both = set(offer.notifiers) & set(end.notifiers)
-        if end.notifiers and set(offer.notifiers) != set(end.notifiers):
+        if both and set(offer.notifiers) != set(end.notifiers):
             found.append(_other_end(offer, end))
-        label = "everything else" if shared else f"{statuses[0]} of everything else"
+        label = "all else" if shared else f"all else {statuses[0]}"
         notify = bool(both) and not silent_end
         yield Chosen(Arm(label), offer, notify, () if shared else statuses)
 
 
 def _other_end(offer: Offer, end: Offer) -> Finding:
-    names = f"{', '.join(offer.notifiers) or 'nobody'} and not {', '.join(end.notifiers)}"
+    names = f"{', '.join(offer.notifiers)} and not {', '.join(end.notifiers)}"
     text = f"Recoveries go to those who were told of the failure: {names}."
     return findings.changed(f"notif-selection/status ({end.profile or 'no profile'})", text)
 
@@ -204,7 +204,8 @@ def _pairs(
     chosen: Iterable[Chosen], waits: list[Waiting]
 ) -> Iterator[tuple[Chosen, Waiting, list[Mapping[str, str]]]]:
     for choice in chosen:
-        for waiting in waits:
+        # Where nobody is told, it does not matter after how long.
+        for waiting in waits if choice.offer.notifiers else waits[-1:]:
             joined = _joined(choice.arm, waiting.arm)
             if joined is not None:
                 yield choice, waiting, joined
@@ -236,23 +237,17 @@ def _joined(first: Arm, second: Arm) -> list[Mapping[str, str]] | None:
 def _routes(
     choice: Chosen, waiting: Waiting, fields: list[Mapping[str, str]], cluster: str
 ) -> Iterator[PlannedRoute]:
-    told = choice.offer.profile or "all notifiers"
-    named = _named(choice, waiting)
+    told = f"to {choice.offer.profile or 'all'}"
+    wait = f", {waiting.seconds} s" if waiting.arm.exact else ""
     for one in fields:
         match: dict[str, object] = {"cluster": patterns.literal(cluster), **one}
         if choice.statuses:
             match["status"] = list(choice.statuses)
         yield PlannedRoute(
-            label=f"{named} to {told}",
+            label=f"{choice.arm.label} {told}{wait}",
             match=match,
             wait_s=waiting.seconds,
             remind_every_s=choice.offer.remind_every_s,
             notify_resolved=choice.notify_resolved,
             notifiers=choice.offer.notifiers,
         )
-
-
-def _named(choice: Chosen, waiting: Waiting) -> str:
-    if not waiting.arm.exact:
-        return choice.arm.label
-    return f"{choice.arm.label}, {waiting.seconds} s"

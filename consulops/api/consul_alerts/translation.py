@@ -13,6 +13,8 @@ from consulops.api.consul_alerts.parsing import BadValue, boolean, load, number,
 
 DEFAULT_LOG = "/tmp/consul-notifications.log"  # noqa: S108 - consul-alerts' own default
 DEFAULT_CLUSTER_NAME = "Consul-Alerts"
+# As the code has it, and as the documentation does.
+_DEFAULT_NAMES = (DEFAULT_CLUSTER_NAME, "Consul Alerts")
 _LOCAL = ("localhost", "127.0.0.1", "::1", "")
 
 
@@ -46,8 +48,9 @@ class Shape:
     kind: str
     # Their setting to our field, as it is.
     same: Mapping[str, str] = field(default_factory=dict)
-    # Settings that `finish` reads.
+    # Settings that `finish` reads, and those of which there is only something to say.
     read: tuple[str, ...] = ()
+    said: tuple[str, ...] = ()
     finish: Callable[[Work], None] | None = None
     # Something to know about every notifier of the sort.
     remark: str = ""
@@ -62,8 +65,8 @@ def translate(name: str, work: Work) -> Shape | None:
     for setting, value in work.settings.items():
         if setting in shape.same:
             _copy(work, setting, shape.same[setting], value)
-        elif setting in _EVERYWHERE:
-            work.findings += _EVERYWHERE[setting](work.key_of(setting), value)
+        elif setting in shape.said:
+            work.findings += _SAID[setting](work.key_of(setting), value)
         elif setting != "enabled" and setting not in shape.read:
             text = "This notifier of consul-alerts has no such setting."
             work.findings.append(findings.lost(work.key_of(setting), text))
@@ -86,7 +89,8 @@ def _copy(work: Work, setting: str, ours: str, value: str) -> None:
 
 def _cluster_name(key: str, value: str) -> list[Finding]:
     text = f"Messages name the cluster as ConsulOps does, not “{value}”."
-    return [findings.changed(key, text)] if value else []
+    is_own = bool(value) and value not in _DEFAULT_NAMES
+    return [findings.changed(key, text)] if is_own else []
 
 
 def _template(key: str, value: str) -> list[Finding]:
@@ -99,8 +103,10 @@ def _retry(key: str, value: str) -> list[Finding]:
     return [findings.note(key, text)] if value else []
 
 
+_NAME = ("cluster-name",)
+_NAME_AND_TEMPLATE = ("cluster-name", "template")
 _FLAGS = frozenset({"detailed"})
-_EVERYWHERE: Mapping[str, Callable[[str, str], list[Finding]]] = {
+_SAID: Mapping[str, Callable[[str, str], list[Finding]]] = {
     "cluster-name": _cluster_name,
     "template": _template,
     "max-retry": _retry,
@@ -128,7 +134,10 @@ def _email(work: Work) -> None:
     work.put("port", "port", wanted or 25)
     one_per = [name for name in ("one-per-alert", "one-per-node") if _is_true(work, name)]
     if one_per:
-        work.put("one_mail_per", one_per[0], one_per[0].removeprefix("one-per-"))
+        work.put("mails", one_per[0], one_per[0].removeprefix("one-per-"))
+    name = work.get("cluster-name")
+    if name and name not in _DEFAULT_NAMES:
+        work.put("subject_prefix", "cluster-name", f"[{name}]")
 
 
 def _is_true(work: Work, setting: str) -> bool:
@@ -143,7 +152,7 @@ def _log(work: Work) -> None:
     path = work.get("path", DEFAULT_LOG)
     name = PurePosixPath(path).name
     work.put("path", "path", name)
-    work.put("format", "path", "text")
+    work.put("format", "path", "consul-alerts")
     text = f"Instead of {path} it writes {name} in the folder “notifications” of the data folder."
     work.findings.append(findings.changed(work.key_of("path"), text))
 
@@ -200,56 +209,64 @@ SHAPES: Mapping[str, Shape] = {
         "email",
         {"username": "username", "password": "password", "sender-email": "sender"}
         | {"sender-alias": "sender_name"},
-        ("url", "port", "receivers", "one-per-alert", "one-per-node"),
+        ("url", "port", "receivers", "one-per-alert", "one-per-node", "cluster-name"),
+        ("template",),
         _email,
     ),
-    "log": Shape("log", {}, ("path",), _log),
+    "log": Shape("log", {}, ("path",), finish=_log),
     "influxdb": Shape(
         "influxdb",
         {"username": "username", "password": "password", "database": "database"},
         ("host", "series-name"),
-        _influxdb,
-        "Points are written as InfluxDB 1.x takes them; consul-alerts spoke 0.8.",
+        finish=_influxdb,
+        remark="Points are written as InfluxDB 1.x takes them; consul-alerts spoke 0.8.",
     ),
     "slack": Shape(
         "slack",
         {"url": "url", "channel": "channel", "username": "username", "icon-url": "icon_url"}
         | {"icon-emoji": "icon_emoji", "detailed": "detailed"},
+        said=_NAME,
     ),
     "mattermost": Shape(
         "mattermost",
         {"username": "username", "password": "password", "team": "team", "channel": "channel"},
         ("url", "detailed"),
+        _NAME,
         _mattermost,
     ),
     "mattermost-webhook": Shape(
         "mattermost-webhook",
         {"url": "url", "channel": "channel", "username": "username", "icon-url": "icon_url"},
+        said=_NAME,
     ),
     "pagerduty": Shape(
         "pagerduty",
         {"service-key": "routing_key", "client-name": "client", "client-url": "client_url"},
+        said=("max-retry", "retry-base-interval"),
         remark="It speaks Events API v2: the key must be of such an integration, not of v1.",
     ),
     "hipchat": Shape(
         "hipchat",
         {"room-id": "room_id", "auth-token": "auth_token", "base-url": "base_url"}
         | {"from": "sender"},
+        said=_NAME,
         remark="HipChat has ended: the notifier is kept switched off.",
     ),
-    "opsgenie": Shape("opsgenie", {"api-key": "api_key"}, remark=_KEY_REMARK),
-    "jsm": Shape("opsgenie", {"api-key": "api_key"}, finish=_jsm),
-    "awssns": Shape("sns", {"region": "region", "topic-arn": "topic_arn"}),
+    "opsgenie": Shape("opsgenie", {"api-key": "api_key"}, said=_NAME, remark=_KEY_REMARK),
+    "jsm": Shape("opsgenie", {"api-key": "api_key"}, said=_NAME, finish=_jsm),
+    "awssns": Shape("sns", {"region": "region", "topic-arn": "topic_arn"}, said=_NAME_AND_TEMPLATE),
     "victorops": Shape(
         "victorops", {"api-key": "api_key", "routing-key": "routing_key"}, remark=_KEY_REMARK
     ),
-    "http-endpoint": Shape("http", {}, ("base-url", "endpoint", "payload"), _http),
+    "http-endpoint": Shape(
+        "http", {}, ("cluster-name", "base-url", "endpoint", "payload"), finish=_http
+    ),
     "ilert": Shape(
         "ilert",
         {"api-key": "api_key"},
         ("incident-key-template",),
-        _ilert,
-        "A warning raises an alert; with consul-alerts it resolved one.",
+        finish=_ilert,
+        remark="A warning raises an alert; with consul-alerts it resolved one.",
     ),
 }
 # Those of which there is no other way to be switched on.
