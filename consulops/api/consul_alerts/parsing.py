@@ -157,9 +157,9 @@ def _profile(config: Config, key: str, rest: str, text: str) -> None:
         raise BadValue("The value is not a JSON object.")
     # Go reads the names of settings in any case.
     fields = {name.lower(): one for name, one in value.items()}
-    interval = fields.get("interval") or 0
-    told = fields.get("notiflist") or {}
-    overrides = fields.get("varoverrides") or {}
+    interval = _or(fields.get("interval"), 0)
+    told = _or(fields.get("notiflist"), {})
+    overrides = _or(fields.get("varoverrides"), {})
     if not isinstance(interval, int) or isinstance(interval, bool):
         raise BadValue("Interval is not a whole number of minutes.")
     if interval * 60 > _MOST_SECONDS:
@@ -174,6 +174,11 @@ def _profile(config: Config, key: str, rest: str, text: str) -> None:
             config.findings.append(findings.lost(key, text))
     settings = {name: one for name, one in overrides.items() if isinstance(one, dict)}
     config.profiles[rest] = Profile(key, max(interval, 0), told, settings)
+
+
+def _or(value: Any, default: Any) -> Any:
+    # Go takes null for what is not there.
+    return default if value is None else value
 
 
 def _selection(config: Config, key: str, rest: str, text: str) -> None:
