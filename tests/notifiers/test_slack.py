@@ -78,6 +78,9 @@ def test_nobody_is_mentioned_by_a_check() -> None:
         assert "<!channel>" not in text
         assert "<@U123>" not in text
         assert "<http://evil" not in text
+    # Nor does Slack look for names and addresses by itself.
+    marked = [block.get("text", block.get("elements", [None])[0]) for block in body["blocks"]]
+    assert [one["verbatim"] for one in marked if one["type"] == "mrkdwn"] == [True, True]
     # Text of a header is plain: there nothing is escaped, because nothing is read as a mark.
     assert "<!channel>" in texts_of(body)[0]
 

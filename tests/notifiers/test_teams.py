@@ -93,6 +93,13 @@ def test_marks_of_a_check_are_never_where_markdown_is_read() -> None:
     assert odd in next(runs(body))["text"]
 
 
+def test_any_number_of_alerts_fits() -> None:
+    # Close to the limit too: each of these is a little larger than the one before.
+    for count in range(1, 21):
+        alerts = [facts(output="€" * 600)] * count
+        assert len(json.dumps(payload(message(*alerts)))) <= 28 * 1024
+
+
 def test_hundred_long_alerts_fit() -> None:
     alerts = [facts(node=f"n{n}", name="€" * 300, output="€ x\n" * 5000) for n in range(100)]
     body = payload(message(*alerts))
