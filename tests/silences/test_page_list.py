@@ -64,6 +64,19 @@ def test_what_each_silences_now(as_viewer: Client) -> None:
     assert "End now" not in page
 
 
+def test_exact_ones_beside_others(as_viewer: Client) -> None:
+    cluster = make_cluster()
+    fail(cluster, "web", node="n1")
+    fail(cluster, "api", node="n2")
+    fail(cluster, "db", node="n3", tags=("blue",))
+    make_silence(match={"node": "n1", "cluster": "dc1"})
+    make_silence(match={"service": "api|nothing"})
+    make_silence(match={"tag": "blue"})
+    page = text(as_viewer, PAGE)
+    assert page.count("<b>1</b> open alert") == 3
+    assert page.count("1 of 3 checks") == 3
+
+
 def test_an_alert_counts_with_the_status_that_was_told(as_viewer: Client) -> None:
     cluster = make_cluster()
     fail(cluster, "web")
