@@ -129,7 +129,7 @@ class NotifierForm(KindForm):
 
     subject_template = TemplateField(
         rows=2,
-        help_text="Made into one line. Empty: the notifier's own words, “{{ title }}” and more.",
+        help_text="Made into one line. Empty: the notifier's own words.",
     )
     body_template = TemplateField(rows=8, help_text="Empty: the notifier's own words.")
 
