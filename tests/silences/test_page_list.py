@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
-from django.test import Client
+from django.template.loader import render_to_string
+from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -25,7 +26,7 @@ from tests.silences.things import HOUR, make_silence, put_in_time
 
 pytestmark = pytest.mark.django_db
 
-PAGE = reverse("silences:list")
+PAGE, NEW = reverse("silences:list"), reverse("silences:new")
 NIGHTS = [{"days": ["mon"], "begin": "22:00", "end": "02:00", "timezone": "Europe/Berlin"}]
 BUDGET = 16
 
@@ -279,3 +280,17 @@ class TestFromAnAlert:
     def test_an_alert_that_is_not_there(self, as_operator: Client) -> None:
         where = reverse("silences:from_alert", args=(12345,))
         assert as_operator.post(where, {"scope": "check"}).status_code == 404
+
+    def test_the_buttons_of_the_alerts_page(
+        self, alert: Alert, operator: User, viewer: User
+    ) -> None:
+        context = {"alert": alert, "request": RequestFactory().get("/alerts/")}
+        shown = render_to_string("silences/_quick.html", {**context, "user": operator})
+        assert reverse("silences:from_alert", args=(alert.pk,)) in shown
+        assert f"{NEW}?alert={alert.pk}" in shown
+        assert [f'value="{scope}"' in shown for scope in ("check", "service", "node")] == [True] * 3
+        alert.check_ref.service = ""
+        assert 'value="service"' not in render_to_string(
+            "silences/_quick.html", {**context, "user": operator}
+        )
+        assert not render_to_string("silences/_quick.html", {**context, "user": viewer}).strip()
