@@ -18,6 +18,8 @@ from consulops.notifiers.base import Kind
 from consulops.notifiers.forms import KindForm
 
 _REGEX = {"class": "mono", "spellcheck": "false", "autocomplete": "off"}
+_FILTERS = ("node", "service", "tag")
+# So many programs that cannot be run are named.
 _MANY = 3
 
 
@@ -122,6 +124,18 @@ class FireForm(forms.Form):
         if cleaned.get("tag") and not cleaned.get("service"):
             self.add_error("tag", "A tag is one of a service: name the service too.")
         return cleaned
+
+    def event_fields(self) -> Iterator[forms.BoundField]:
+        """The event itself."""
+        return (self[name] for name in ("cluster", "name", "payload"))
+
+    def filter_fields(self) -> Iterator[forms.BoundField]:
+        """Who takes notice of it."""
+        return (self[name] for name in _FILTERS)
+
+    def has_filters(self) -> bool:
+        """Whether any filter is filled in, or wrong."""
+        return any(self[name].value() or self[name].errors for name in _FILTERS)
 
     def wish(self) -> Wish:
         """What to fire, from a valid form."""

@@ -132,7 +132,8 @@ class Program(Kind):
 
     async def run(self, occasion: Occasion, timeout_s: float) -> executables.Outcome:
         """Runs it to its end or the timeout. Raises NotAllowed."""
-        given = json.dumps(program_input(occasion)).encode()
+        # As compact as Consul's own.
+        given = json.dumps(program_input(occasion), separators=(",", ":")).encode()
         words = self.config["arguments"] or []
         return await executables.run_async(self.config["program"], words, given, timeout_s)
 

@@ -12,6 +12,7 @@ from django.db.models import Count, Exists, FilteredRelation, OuterRef, Prefetch
 
 from consulops.clusters.models import Cluster
 from consulops.core.crypto import EncryptedJSONField
+from consulops.core.times import in_words
 from consulops.events import payloads
 
 # For so long a page says that events may be missing.
@@ -242,11 +243,6 @@ class Run(models.Model):
         return f"{self.handler_name} for {self.event_id}"
 
     @property
-    def is_over(self) -> bool:
-        """Whether nothing more will happen."""
-        return self.state not in (RunState.QUEUED, RunState.RUNNING)
-
-    @property
     def is_again(self) -> bool:
         """Whether it waits for another attempt."""
         return self.state == RunState.QUEUED and self.attempts > 0
@@ -254,14 +250,20 @@ class Run(models.Model):
     @property
     def look(self) -> str:
         """The state of the one table of states that shows how it went."""
-        return _LOOKS[RunState(self.state)]
+        return "warning" if self.is_again else _LOOKS[RunState(self.state)]
 
     @property
-    def took_s(self) -> float | None:
-        """How long it took."""
+    def word(self) -> str:
+        """The state in a word."""
+        return "Trying again" if self.is_again else self.get_state_display()
+
+    @property
+    def took(self) -> str:
+        """How long it took, in words; empty as long as it is not over."""
         if self.started_at is None or self.finished_at is None:
-            return None
-        return (self.finished_at - self.started_at).total_seconds()
+            return ""
+        seconds = (self.finished_at - self.started_at).total_seconds()
+        return in_words(seconds) if seconds >= 10 else f"{round(seconds * 1000)} ms"
 
 
 _LOOKS = {

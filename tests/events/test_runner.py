@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from consulops.clusters.models import Cluster
 from consulops.events import queue
-from consulops.events.models import Event, Run
+from consulops.events.models import Event, Run, RunState
 from consulops.events.runner import next_attempt
 from consulops.notifiers.base import SendError
 from consulops.notifiers.executables import MOST_OUTPUT
@@ -271,7 +271,7 @@ def test_a_claim_is_for_one(cluster: Cluster, folder: Path) -> None:
     (mine,) = queue.claim(lambda: None, 10)
     assert queue.claim(lambda: None, 10) == []
     other = queue.Claimed(mine.pk, mine.occasion.key, mine.kind, mine.occasion, 1, 1)
-    queue.finish(other, queue.Ending(queue.RunState.DONE, "not mine"))
+    queue.finish(other, queue.Ending(RunState.DONE, "not mine"))
     assert Run.objects.get().state == "running"
 
 
@@ -282,7 +282,7 @@ def test_the_end_of_a_run_that_was_given_up_is_the_truth(cluster: Cluster, folde
     Run.objects.update(alive_at=timezone.now() - timedelta(minutes=1))
     queue.give_up_the_lost(lambda: None)
     assert Run.objects.get().state == "lost"
-    queue.finish(mine, queue.Ending(queue.RunState.DONE, "Exit code 0."))
+    queue.finish(mine, queue.Ending(RunState.DONE, "Exit code 0."))
     assert Run.objects.get().state == "done"
 
 
