@@ -139,6 +139,18 @@ SETTINGS: tuple[Setting, ...] = (
         "Least severe message to log.",
     ),
     Setting("CONSULOPS_LOG_FORMAT", _one_of("text", "json"), "text", "How a log line looks."),
+    Setting(
+        "CONSULOPS_CONSUL_ALERTS_API",
+        _one_of("off", "local", "on"),
+        "local",
+        "Who may ask consul-alerts' addresses: nobody, this machine, everybody.",
+    ),
+    Setting(
+        "CONSULOPS_CONSUL_ALERTS_CLUSTER",
+        _text,
+        None,
+        "The cluster that they mean when a caller names none; unset: all of them.",
+    ),
     Setting("CONSUL_BIN", _text, None, "The consul binary for the demo and drills."),
     Setting("CONSUL_HTTP_ADDR", _text, None, "First cluster's address; first start only."),
     Setting("CONSUL_HTTP_TOKEN", _text, None, "First cluster's ACL token; first start only."),

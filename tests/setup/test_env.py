@@ -49,6 +49,7 @@ def test_each_is_also_read_from_a_file(setting: object, tmp_path: Path) -> None:
         "CONSULOPS_DEBUG": "1",
         "CONSULOPS_LOG_LEVEL": "debug",
         "CONSULOPS_LOG_FORMAT": "json",
+        "CONSULOPS_CONSUL_ALERTS_API": "on",
         "CONSULOPS_URL": "http://ops.example.com",
         "CONSULOPS_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
         "DATABASE_URL": "postgresql://host/name",
