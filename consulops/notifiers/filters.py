@@ -26,7 +26,6 @@ _FROM_JINJA = [
     "abs",
     "capitalize",
     "count",
-    "d",
     "default",
     "dictsort",
     "first",

@@ -294,3 +294,24 @@ def test_export_with_secrets_makes_the_same_elsewhere(
 
 def test_export_of_nothing_is_a_file_too(apply: Apply, export: Callable[..., str]) -> None:
     assert apply(export()) == (0, [], [])
+
+
+def worded(body: str) -> str:
+    config = '{url: "http://127.0.0.1:9999/", content_type: text/plain}'
+    return f"notifiers: [{{name: hook, kind: http, config: {config}, body_template: {body!r}}}]"
+
+
+def test_own_words_go_in_and_out(apply: Apply, export: Callable[..., str]) -> None:
+    assert apply(worded("{{ title }}!"))[1] == ["created notifier hook"]
+    assert Notifier.objects.get().body_template == "{{ title }}!"
+    text = export()
+    assert yaml.safe_load(text)["notifiers"][0]["body_template"] == "{{ title }}!"
+    assert apply(text)[1] == ["unchanged notifier hook"]
+    assert apply(worded("{{ counts }}"))[1] == ["changed notifier hook (settings)"]
+
+
+def test_wrong_words_have_their_place_and_change_nothing(apply: Apply) -> None:
+    status, _, err = apply(worded("{{ nodes }}"))
+    assert status == 2
+    assert err[0].startswith("notifiers[0].body_template: Line 1: 'nodes' is undefined")
+    assert not Notifier.objects.exists()

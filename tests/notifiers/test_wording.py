@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+import re
 
 import pytest
+from django.conf import settings
 
 from consulops.notifiers import samples, sandbox
-from consulops.notifiers.base import BlockingKind
+from consulops.notifiers.base import AlertFacts, BlockingKind
+from consulops.notifiers.filters import FILTERS
+from consulops.notifiers.kinds.http import Http
 from consulops.notifiers.kinds.slack import Slack
-from consulops.notifiers.wording import PLAIN, BadTemplate, Wording, render
+from consulops.notifiers.wording import NAMES, PLAIN, BadTemplate, Wording, render
 from tests.notifiers.harness import facts, message
 
 TWO = message(
@@ -49,7 +54,7 @@ def refusal(template: str) -> str:
         ("{{ alert.title }}", "CRITICAL web on n1: HTTP"),
         ("{{ alerts|map(attribute='node')|join(', ') }}", "n1, n2"),
         ("{% for a in alerts if a.status == 'warning' %}{{ a.node }}{% endfor %}", "n2"),
-        ("{% for n, l in alerts|groupby('node') %}{{ n }}={{ l|count }} {% endfor %}", "n1=1 n2=1 "),
+        ("{% for n, l in alerts|groupby('node') %}{{ n }}{{ l|count }} {% endfor %}", "n11 n21 "),
         ("{{ (alerts|groupby('node'))[0].grouper }}", "n1"),
         ("{{ alert.since|date('%d.%m.%Y %H:%M', 'Europe/Berlin') }}", "01.01.2026 01:00"),
         ("{{ alert.since|date }}", "2026-01-01 00:00:00 UTC"),
@@ -227,3 +232,19 @@ def test_kind_without_templates_takes_none() -> None:
     found = samples.problems(BlockingKind, {}, Wording("{{ title }}", "x"))
     assert "takes no subject template" in found["subject_template"][0]
     assert "takes no body template" in found["body_template"][0]
+
+
+DOCS = (settings.BASE_DIR / "docs" / "notifiers.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("template", re.findall(r"```jinja\n(.*?)```", DOCS, re.DOTALL))
+def test_examples_of_the_docs_work(template: str) -> None:
+    kind = Http if template.startswith("{\n") else Slack
+    config = {"content_type": "application/json"}
+    assert samples.problems(kind, config, Wording(body=template)) == {}
+
+
+def test_docs_name_every_filter_and_every_fact() -> None:
+    facts_of_alert = [field.name for field in dataclasses.fields(AlertFacts)]
+    for name in [*FILTERS, *facts_of_alert, *NAMES]:
+        assert re.search(rf"\b{name}\b", DOCS), name

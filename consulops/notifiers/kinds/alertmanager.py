@@ -82,6 +82,7 @@ class Alertmanager(AsyncKind):
 
     name = "alertmanager"
     label = "Prometheus Alertmanager"
+    group = "Incidents"
     fields: ClassVar[dict[str, forms.Field]] = {
         "urls": AddressesField(
             label="Addresses",

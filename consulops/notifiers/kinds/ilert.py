@@ -36,6 +36,7 @@ class Ilert(IncidentKind):
 
     name = "ilert"
     label = "ilert"
+    group = "Incidents"
     longest_key = _LONGEST_KEY
     fields: ClassVar[dict[str, forms.Field]] = {
         "api_key": SecretKeyField(

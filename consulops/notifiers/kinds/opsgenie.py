@@ -43,6 +43,7 @@ class Opsgenie(IncidentKind):
 
     name = "opsgenie"
     label = "Opsgenie or Jira Service Management"
+    group = "Incidents"
     longest_key = 512
     fields: ClassVar[dict[str, forms.Field]] = {
         "product": forms.ChoiceField(

@@ -34,6 +34,7 @@ class PagerDuty(IncidentKind):
 
     name = "pagerduty"
     label = "PagerDuty"
+    group = "Incidents"
     fields: ClassVar[dict[str, forms.Field]] = {
         "routing_key": SecretKeyField(
             label="Integration key",

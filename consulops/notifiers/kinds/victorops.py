@@ -33,6 +33,7 @@ class VictorOps(IncidentKind):
 
     name = "victorops"
     label = "Splunk On-Call (VictorOps)"
+    group = "Incidents"
     fields: ClassVar[dict[str, forms.Field]] = {
         "api_key": SecretKeyField(
             label="API key", help_text="Of the REST integration: in its address, after /alert/."
