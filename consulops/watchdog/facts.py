@@ -100,15 +100,14 @@ def _cluster_facts(
         leader=state.leader,
         peers=len(state.peers),
         failure_tolerance=state.failure_tolerance,
-        watcher=_watcher(lease, now) if lease else None,
+        watcher=_watcher(lease, cluster, now) if lease else None,
         before=before,
     )
 
 
-def _watcher(lease: Lease, now: datetime) -> Watcher:
+def _watcher(lease: Lease, cluster: Cluster, now: datetime) -> Watcher:
     held = bool(lease.owner) and lease.expires_at > now
-    started_at = lease.started_at or lease.expires_at
-    since = started_at if held else lease.expires_at
+    since = (lease.started_at or cluster.updated_at) if held else lease.expires_at
     return Watcher(held, since, lease.error, lease.error_at)
 
 

@@ -16,15 +16,15 @@ STOP_S = 20
 
 
 class Worker:
-    """`manage.py work watch` on the database of this URL; the data folder has its keys.
+    """`manage.py work watch` (or ops) on the database of this URL; the data folder has its keys.
 
     A context manager that stops it; it runs from the start.
     """
 
-    def __init__(self, database: str, data: Path, log: Path) -> None:
+    def __init__(self, database: str, data: Path, log: Path, cluster: str = "watch") -> None:
         with log.open("ab") as output:
             self._main = psutil.Popen(
-                [sys.executable, "manage.py", "work", "watch"],
+                [sys.executable, "manage.py", "work", cluster],
                 cwd=ROOT,
                 env=clean_environment(data, {"DATABASE_URL": database}),
                 stdout=output,
@@ -34,6 +34,13 @@ class Worker:
     def __enter__(self) -> Self:
         return self
 
+    def kill(self) -> None:
+        """Ends all of it by kill -9: nobody is left to start anything again."""
+        family = [self._main, *self._main.children(recursive=True)]
+        for process in family:
+            process.kill()
+        psutil.wait_procs(family, timeout=STOP_S)
+
     def __exit__(
         self,
         kind: type[BaseException] | None,
@@ -41,6 +48,8 @@ class Worker:
         trace: TracebackType | None,
     ) -> None:
         """Stops it in order, and what is left of it the hard way."""
+        if not self._main.is_running():
+            return
         family = [self._main, *self._main.children(recursive=True)]
         self._main.terminate()
         _, alive = psutil.wait_procs(family, timeout=STOP_S)
