@@ -14,11 +14,15 @@ from consulops.alerts.models import Alert, Notice, Reason, Route
 from consulops.alerts.pipeline import FLAPPING, Decision, Hold, Outcome, Situation, decide
 from consulops.alerts.surroundings import Surroundings
 from consulops.alerts.table import Table
-from consulops.core import postgres
+from consulops.core import bulk, postgres
 from consulops.health.matching import Subject
 from consulops.live.services import publish
 
 _CHUNK = 1000
+_DECIDED = (
+    *("said", "said_at", "told_at", "escalated_at", "due_at", "verdicts", "decided_at"),
+    *("group_key", "group_since", "route_name"),
+)
 
 
 @dataclass(slots=True)
@@ -137,16 +141,8 @@ def subject_of(alert: Alert, table: Table) -> Subject:
 
 
 def _write(batch: Batch) -> None:
-    Notice.objects.bulk_create(
-        batch.notices,
-        update_conflicts=True,
-        unique_fields=("alert", "route"),
-        update_fields=(
-            *("said", "said_at", "told_at", "escalated_at", "due_at", "verdicts", "decided_at"),
-            *("group_key", "group_since", "route_name"),
-        ),
-        batch_size=_CHUNK,
-    )
+    bulk.insert([notice for notice in batch.notices if notice.pk is None])
+    bulk.update([notice for notice in batch.notices if notice.pk is not None], _DECIDED)
     if batch.outgoing.write(batch.now, batch.table):
         postgres.notify(postgres.DELIVERIES)
     if any(notice.due_at for notice in batch.notices):

@@ -13,10 +13,10 @@ from django.utils import timezone
 from consulops.alerts import evaluation, surroundings
 from consulops.alerts.models import Alert, Noise
 from consulops.alerts.table import Table
+from consulops.core import bulk
 from consulops.core.status import FAILING, LOOKS, Status, parse
 from consulops.health.models import Transition
 
-_CHUNK = 1000
 _OVER = (Status.PASSING, Status.GONE)
 
 
@@ -94,17 +94,8 @@ def _follow(alert: Alert, status: str, at: datetime) -> None:
 
 
 def _save(alerts: Sequence[Alert]) -> None:
-    # All of these rows exist. For hundreds of them bulk_update costs ten times as much.
-    Alert.objects.bulk_create(
-        alerts,
-        update_conflicts=True,
-        unique_fields=("pk",),
-        update_fields=(
-            *("previous", "status", "since", "resolved_at", "rank"),
-            *("flapping_since", "stable_at"),
-        ),
-        batch_size=_CHUNK,
-    )
+    changed = ("previous", "status", "since", "resolved_at", "rank", "flapping_since", "stable_at")
+    bulk.update(alerts, changed)
 
 
 def _open(transitions: Sequence[Transition], restless: set[int], noise: Noise) -> list[Alert]:
@@ -124,7 +115,7 @@ def _open(transitions: Sequence[Transition], restless: set[int], noise: Noise) -
     for alert in alerts:
         if alert.check_ref_id in restless:
             _call_flapping(alert, alert.opened_at, noise)
-    return Alert.objects.bulk_create(alerts, batch_size=_CHUNK)
+    return bulk.insert(alerts)
 
 
 def _surrounded(transitions: Sequence[Transition], known: set[int]) -> list[Alert]:

@@ -12,10 +12,9 @@ from django.urls import reverse
 
 from consulops.alerts.models import Alert, Delivery, Reason, Route
 from consulops.alerts.table import Table
+from consulops.core import bulk
 from consulops.notifiers.base import AlertFacts, Message
 from consulops.notifiers.models import Notifier
-
-_CHUNK = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +44,9 @@ class Outgoing:
                 delivery = _delivery(now, letter, notifier, facts)
                 deliveries.append(delivery)
                 links += [(delivery, alert) for alert in alerts]
-        Delivery.objects.bulk_create(deliveries, batch_size=_CHUNK)
+        bulk.insert(deliveries)
         through = Delivery.alerts.through
-        through.objects.bulk_create(
-            [through(delivery=delivery, alert=alert) for delivery, alert in links],
-            batch_size=_CHUNK,
-        )
+        bulk.insert([through(delivery=delivery, alert=alert) for delivery, alert in links])
         return len(deliveries)
 
 

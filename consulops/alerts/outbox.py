@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from consulops.alerts.models import WAITING, Attempt, Delivery, DeliveryState
 from consulops.alerts.retry import next_attempt
+from consulops.core import bulk
 from consulops.live.services import publish
 from consulops.notifiers.base import SendError
 from consulops.notifiers.services import mark_error, mark_sent
@@ -89,7 +90,7 @@ def stamp(results: Sequence[Result], fence: Callable[[], None]) -> None:
     now = timezone.now()
     with transaction.atomic():
         fence()
-        Attempt.objects.bulk_create(_attempt(result) for result in results)
+        bulk.insert([_attempt(result) for result in results])
         for result in results:
             _apply(result, now)
         _write([result.delivery for result in results])

@@ -7,7 +7,7 @@ or holds; the alert's page shows what each of them said.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -122,8 +122,8 @@ class Decision:
     def told(self) -> list[dict[str, str]]:
         """The verdicts as they are stored."""
         return [
-            {key: value for key, value in asdict(verdict).items() if key != "until"}
-            for verdict in self.verdicts
+            {"stage": one.stage, "outcome": one.outcome.value, "reason": one.reason}
+            for one in self.verdicts
         ]
 
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from consulops.clusters.models import Cluster
 from consulops.clusters.services import saw_event
+from consulops.core import bulk
 from consulops.core.batches import delete_in_batches
 from consulops.core.status import LOOKS, Status
 from consulops.health import hours
@@ -59,8 +60,8 @@ def record(
         before = _present(where.cluster.pk, [one.key for one in seen])
         moved = [one for one in seen if _status_in(before, one.key) != one.status]
         same = [one for one in seen if _status_in(before, one.key) == one.status]
-        _store(where, same, _DETAILS, now)
-        checks = _store(where, moved, _DETAILS + _STATUS, now)
+        _store(where, same, before, _DETAILS, now)
+        checks = _store(where, moved, before, _DETAILS + _STATUS, now)
         _close_hours([before[one.key] for one in moved if one.key in before], now)
         transitions = [
             _transition(where, check, _status_in(before, (check.node, check.check_id)) or "", now)
@@ -104,10 +105,15 @@ def _close_hours(before: Iterable[Check], now: datetime) -> None:
 
 
 def _store(
-    where: Recording, seen: Sequence[Observation], fields: Sequence[str], now: datetime
+    where: Recording,
+    seen: Sequence[Observation],
+    before: Mapping[Key, Check],
+    fields: Sequence[str],
+    now: datetime,
 ) -> list[Check]:
     checks = [
         Check(
+            pk=before[one.key].pk if one.key in before else None,
             cluster=where.cluster,
             node=one.node,
             check_id=one.check_id,
@@ -126,13 +132,9 @@ def _store(
         )
         for one in seen
     ]
-    return Check.every.bulk_create(
-        checks,
-        update_conflicts=True,
-        unique_fields=("cluster", "node", "check_id"),
-        update_fields=fields,
-        batch_size=_CHUNK,
-    )
+    bulk.insert([check for check in checks if check.pk is None])
+    bulk.update([check for check in checks if check.pk is not None], fields)
+    return checks
 
 
 def _is_news(before: str | None, status: str) -> bool:
@@ -162,20 +164,13 @@ def _let_go(where: Recording, keys: Iterable[Key], now: datetime) -> list[Transi
         previous, check.status = check.status, Status.GONE
         check.rank, check.since, check.output = LOOKS[Status.GONE].rank, now, ""
         transitions.append(_transition(where, check, previous, now))
-    # All of these rows exist. For hundreds of them bulk_update costs ten times as much.
-    Check.every.bulk_create(
-        checks,
-        update_conflicts=True,
-        unique_fields=("pk",),
-        update_fields=(*_STATUS, "output"),
-        batch_size=_CHUNK,
-    )
+    bulk.update(checks, (*_STATUS, "output"))
     return transitions
 
 
 def _append(transitions: list[Transition]) -> None:
     if transitions:
-        Transition.objects.bulk_create(transitions, batch_size=_CHUNK)
+        bulk.insert(transitions)
         transitions_recorded.send(sender=Transition, transitions=transitions)
 
 
