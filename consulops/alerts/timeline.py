@@ -44,7 +44,8 @@ class Entry:
 def timeline(alert: Alert) -> list[Entry]:
     """The changes of its check, its messages, comments and acknowledgements, newest first."""
     entries = [*_changes(alert), *_deliveries(alert), *_comments(alert), *_deeds(alert)]
-    return sorted(entries, key=lambda entry: entry.at, reverse=True)
+    # Of one moment the change comes first, and then what followed from it.
+    return sorted(entries, key=lambda entry: (entry.at, entry.change is None), reverse=True)
 
 
 def _changes(alert: Alert) -> Iterator[Entry]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,6 +26,10 @@ class Span:
     def length(self) -> timedelta:
         """From the beginning of the first block to the end of the last."""
         return self.blocks * self.block
+
+    def starts(self, begin: datetime) -> list[datetime]:
+        """When each block begins."""
+        return [begin + self.block * number for number in range(self.blocks)]
 
 
 SPANS = {
@@ -78,7 +82,7 @@ class Map:
     @property
     def starts(self) -> list[datetime]:
         """When each block begins."""
-        return [self.begin + self.span.block * number for number in range(self.span.blocks)]
+        return self.span.starts(self.begin)
 
 
 def begin_of(span: Span, now: datetime) -> datetime:
@@ -109,7 +113,6 @@ def heat(
         "end": begin + span.length,
         "now": now,
         "block": span.block,
-        "block_s": span.block.total_seconds(),
         "cluster": cluster,
         "words": [f"%{_escaped(word)}%" for word in words.split()],
         "limit": SERVICES_SHOWN,
@@ -117,14 +120,15 @@ def heat(
     with connection.cursor() as cursor:
         cursor.execute(_HEAT, values)
         rows = cursor.fetchall()
-    return Map(begin, span, _lines(rows), rows[0][0] if rows else 0)
+    places = {start: place for place, start in enumerate(span.starts(begin))}
+    return Map(begin, span, _lines(rows, places), rows[0][0] if rows else 0)
 
 
-def _lines(rows: Sequence[tuple[Any, ...]]) -> list[Line]:
+def _lines(rows: Sequence[tuple[Any, ...]], places: Mapping[datetime, int]) -> list[Line]:
     found: dict[tuple[int, str], Line] = {}
     for _, cluster, service, block, critical_s, warning_s, checks in rows:
         line = found.setdefault((cluster, service), Line(cluster, service, {}))
-        line.cells[block] = Cell(critical_s, warning_s, checks)
+        line.cells[places[block]] = Cell(critical_s, warning_s, checks)
     return list(found.values())
 
 
@@ -132,41 +136,45 @@ def _escaped(word: str) -> str:
     return word.replace("\\", r"\\").replace("%", r"\%").replace("_", r"\_")
 
 
-# `spent` has the hours that are over and the states that still last, which no hour has yet.
+# The hours that are over, and the states that still last, which no hour has yet. First by check,
+# so that each check is counted once, then by service.
 _HEAT = """
 WITH meant AS (
     SELECT id, cluster_id, service, status, since FROM health_check
     WHERE source = 'consul' AND service <> ''
       AND (%(cluster)s::bigint IS NULL OR cluster_id = %(cluster)s)
       AND service ILIKE ALL (%(words)s::text[])
+), lasting AS (
+    SELECT one.id, one.status, block, greatest(one.since, block) AS start,
+        least(block + %(block)s, %(now)s, coalesce(state.answered_at, %(now)s)) AS until
+    FROM meant one
+    JOIN clusters_clusterstate state ON state.cluster_id = one.cluster_id
+    JOIN generate_series(%(begin)s, %(end)s - %(block)s, %(block)s) AS block
+        ON block + %(block)s > one.since
+    WHERE one.status IN ('critical', 'warning')
 ), spent AS (
-    SELECT check_id, hour, critical_s, warning_s FROM health_checkhour
+    SELECT check_id, date_bin(%(block)s, hour, %(begin)s) AS block, critical_s, warning_s
+    FROM health_checkhour
     WHERE hour >= %(begin)s AND hour < %(end)s AND critical_s + warning_s > 0
   UNION ALL
-    SELECT id, start,
-        CASE WHEN status = 'critical' THEN extract(epoch FROM until - start) ELSE 0 END,
-        CASE WHEN status = 'warning' THEN extract(epoch FROM until - start) ELSE 0 END
-    FROM (
-        SELECT one.id, one.status, greatest(one.since, block) AS start,
-            least(block + %(block)s, %(now)s, coalesce(state.answered_at, %(now)s)) AS until
-        FROM meant one
-        JOIN clusters_clusterstate state ON state.cluster_id = one.cluster_id
-        JOIN generate_series(%(begin)s, %(end)s - %(block)s, %(block)s) AS block
-            ON block + %(block)s > one.since
-        WHERE one.status IN ('critical', 'warning')
-    ) AS lasting WHERE until > start
+    SELECT id, block,
+        CASE WHEN status = 'critical' THEN extract(epoch FROM until - start)::float8 ELSE 0 END,
+        CASE WHEN status = 'warning' THEN extract(epoch FROM until - start)::float8 ELSE 0 END
+    FROM lasting WHERE until > start
+), of_checks AS (
+    SELECT check_id, block, sum(critical_s) AS critical_s, sum(warning_s) AS warning_s
+    FROM spent GROUP BY check_id, block
 ), cells AS (
-    SELECT cluster_id, service, floor(extract(epoch FROM hour - %(begin)s) / %(block_s)s)::int AS n,
-        sum(critical_s)::float8 AS critical_s, sum(warning_s)::float8 AS warning_s,
-        count(DISTINCT check_id) AS checks
-    FROM spent JOIN meant ON meant.id = spent.check_id
-    GROUP BY cluster_id, service, n
+    SELECT cluster_id, service, block, sum(critical_s) AS critical_s, sum(warning_s) AS warning_s,
+        count(*) AS checks
+    FROM of_checks JOIN meant ON meant.id = of_checks.check_id
+    GROUP BY cluster_id, service, block
 ), worst AS (
     SELECT cluster_id, service, sum(critical_s + warning_s) AS seconds, count(*) OVER () AS total
     FROM cells GROUP BY cluster_id, service
     ORDER BY seconds DESC, service, cluster_id LIMIT %(limit)s
 )
-SELECT total, cluster_id, service, n, critical_s, warning_s, checks
+SELECT total, cluster_id, service, block, critical_s, warning_s, checks
 FROM worst JOIN cells USING (cluster_id, service)
-ORDER BY seconds DESC, service, cluster_id, n
+ORDER BY seconds DESC, service, cluster_id, block
 """

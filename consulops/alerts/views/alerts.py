@@ -140,7 +140,8 @@ def alert(request: HttpRequest, pk: int) -> HttpResponse:
         "earlier": earlier(found),
         "around": around(found.check_ref, found.opened_at),
         "form": AcknowledgeForm(),
-        "comment": CommentForm(),
+        # Its field must not have the id of the other form's.
+        "comment": CommentForm(auto_id="note_%s"),
     }
     return render(request, "alerts/detail.html", context)
 

@@ -24,6 +24,7 @@ from consulops.alerts.views.answers import done
 from consulops.core import export, paging
 from consulops.health.asked import asked
 from consulops.live.etag import fresh_by
+from consulops.notifiers.base import Message
 from consulops.notifiers.models import Notifier
 
 ALERTS_SHOWN = 50
@@ -150,12 +151,18 @@ def delivery(request: HttpRequest, pk: int) -> HttpResponse:
         "attempts": found.attempts.order_by("-id")[: story.ATTEMPTS_SHOWN * 10],
         "alerts": alerts[:ALERTS_SHOWN],
         "are_more": len(alerts) > ALERTS_SHOWN,
-        "message": orjson.dumps(found.message, option=orjson.OPT_INDENT_2).decode(),
+        "message": _body(found),
         "is_waiting": found.state in WAITING,
         "can_retry": found.state != DeliveryState.SENT and found.notifier_id is not None,
         "is_overtaken": bool(desk.overtaken([found])),
     }
     return render(request, "alerts/delivery.html", context)
+
+
+def _body(found: Delivery) -> str:
+    """The message as a webhook gets it: in that order, which the database does not keep."""
+    body = Message.from_dict(found.message).to_dict()
+    return orjson.dumps(body, option=orjson.OPT_INDENT_2).decode()
 
 
 @requires(Role.OPERATOR)

@@ -56,8 +56,8 @@ class Column:
     text: str
     title: str
     address: str
-    # The first of a day is set apart.
-    is_day: bool
+    # Set for the first of a day, which is set apart.
+    day: str
 
 
 @require_GET
@@ -144,7 +144,7 @@ def _columns(found: Map, cluster: str, now: datetime) -> list[Column]:
                 text=f"{start:%d}" if found.span.block >= 24 * HOUR else f"{start:%H}",
                 title=_between(start, end),
                 address="" if is_hourly else f"?{urlencode(query)}",
-                is_day=start.hour == 0 and not found.span.block >= 24 * HOUR,
+                day=f"{start:%d}" if start.hour == 0 and found.span.block < 24 * HOUR else "",
             )
         )
     return columns

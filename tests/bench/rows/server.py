@@ -38,15 +38,15 @@ def measure(world: World, trials: int) -> Measured:
     failing = world.checks[:FAILING]
     world.set(failing, "critical")
     world.arrivals(failing)
-    with _signed_in(world) as person:
-        times = {name: _times(person, world.url + path, trials) for name, path in PAGES.items()}
+    with signed_in(world) as person:
+        times = {name: times_of(person, world.url + path, trials) for name, path in PAGES.items()}
     world.recover(failing)
     medians = {name: round(median(samples), 1) for name, samples in times.items()}
     slowest = max(medians, key=medians.__getitem__)
     return Measured(times[slowest], {"slowest": slowest, "medians_ms": medians})
 
 
-def _signed_in(world: World) -> requests.Session:
+def signed_in(world: World) -> requests.Session:
     person = requests.Session()
     person.trust_env = False
     login = f"{world.url}/login/"
@@ -58,7 +58,7 @@ def _signed_in(world: World) -> requests.Session:
     return person
 
 
-def _times(person: requests.Session, url: str, trials: int) -> list[float]:
+def times_of(person: requests.Session, url: str, trials: int) -> list[float]:
     samples = []
     # The first one fills caches, as after any start.
     for trial in range(trials + 1):
