@@ -18,6 +18,8 @@ from consulops.api.configuration.sections import ALL
 from consulops.api.configuration.sections.routes import RouteItem
 from consulops.api.metrics import exposition
 from consulops.env import SETTINGS, Setting
+from consulops.events.kinds import KINDS
+from consulops.events.models import RunState
 from consulops.notifiers.registry import kinds
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -102,6 +104,14 @@ def test_every_setting_of_a_route() -> None:
     names = [field.alias or name for name, field in RouteItem.model_fields.items()]
     told = {"name", "enabled"}
     assert [name for name in names if name not in told and f"| `{name}` |" not in text] == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_event_handler(kind: str) -> None:
+    text = page("events.md")
+    assert f"### {kind}" in text
+    assert [name for name in KINDS[kind].fields if f"`{name}`" not in text] == []
+    assert [state for state in RunState.values if f"| {state} |" not in text] == []
 
 
 def test_every_address_for_machines() -> None:

@@ -72,14 +72,24 @@ def event(request: HttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def fire(request: HttpRequest) -> HttpResponse:
     """Fires an event, and shows what Consul says when it does not take it."""
-    initial = {"cluster": name_in(request, "cluster"), "name": name_in(request, "name")}
-    form = FireForm(request.POST or None, initial=initial)
+    form = FireForm(request.POST or None, initial=_asked_to_fire(request))
     if form.is_valid() and _fired(request, form):
         cluster, name = form.cleaned_data["cluster"], form.cleaned_data["name"]
         text = f"{name} is fired into {cluster}. It is listed once the watched agent hears of it."
         messages.success(request, text)
         return redirect("events:list")
     return render(request, "events/fire.html", {"form": form})
+
+
+def _asked_to_fire(request: HttpRequest) -> dict[str, Any]:
+    """What the form holds at first: the chosen cluster, or all of the event in `?again=`."""
+    key = request.GET.get("again", "")
+    found = Event.objects.select_related("cluster").filter(pk=key) if key.isdecimal() else []
+    for former in found:
+        filters = {"node": former.node_filter, "service": former.service_filter}
+        event = {"cluster": former.cluster.name, "name": former.name, "payload": former.text}
+        return {**event, **filters, "tag": former.tag_filter}
+    return {"cluster": name_in(request, "cluster")}
 
 
 def _fired(request: HttpRequest, form: FireForm) -> bool:

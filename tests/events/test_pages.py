@@ -295,11 +295,24 @@ def test_nothing_is_fired_into_a_read_only_cluster(as_operator: Client, cluster:
 
 
 def test_what_the_form_asks_for(as_operator: Client, cluster: Cluster) -> None:
-    page = text(as_operator, FIRE, cluster="dc1", name="again")
-    assert 'value="again"' in page
+    page = text(as_operator, FIRE, cluster="dc1", again="999999999999")
     assert "512 bytes" in page
     answer = as_operator.post(FIRE, {"cluster": "dc1", "tag": "x"})
     assert set(answer.context["form"].errors) == {"name", "tag"}
+
+
+def test_an_event_is_fired_again_as_it_was(as_operator: Client, cluster: Cluster) -> None:
+    event = make_event(cluster, ODD, b"v1", node_filter="n.*")
+    form = as_operator.get(FIRE, {"again": event.pk}).context["form"]
+    values = {name: form[name].value() for name in form.fields}
+    assert values == {
+        **{"cluster": "dc1", "name": ODD, "payload": "v1"},
+        **{"node": "n.*", "service": "", "tag": ""},
+    }
+    assert "Fire again" in text(as_operator, reverse("events:detail", args=[event.pk]))
+    # Its bytes would not survive a text field.
+    event = make_event(cluster, payload=b"\xff")
+    assert "Fire again" not in text(as_operator, reverse("events:detail", args=[event.pk]))
 
 
 def test_a_cluster_that_does_not_answer(as_operator: Client, cluster: Cluster) -> None:
