@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils.html import escape
 
 from consulops.accounts.models import AuditEntry
+from consulops.notifiers.base import GROUPS
 from consulops.notifiers.models import Notifier
 from consulops.notifiers.registry import kinds
 from tests.notifiers.pages import SECRET, notifier, posted, text
@@ -37,6 +39,16 @@ def test_each_kind_shows_its_own_fields(kind: str, as_admin: Client) -> None:
     for name in kinds()[kind].fields:
         assert f'name="config_{name}"' in page
     assert f'<input type="hidden" name="kind" value="{kind}">' in page
+
+
+def test_kinds_stand_under_their_headings(as_admin: Client) -> None:
+    page = text(as_admin, NEW)
+    used = [group for group in GROUPS if any(kind.group == group for kind in kinds().values())]
+    places = [page.index(f"<h3>{escape(group)}</h3>") for group in used]
+    assert places == sorted(places)
+    mail = page[places[used.index("Mail & push")] :].split("<h3>")[1]
+    assert 'href="?kind=email"' in mail
+    assert 'href="?kind=slack"' not in mail
 
 
 def test_unknown_kind_shows_a_known_one(as_admin: Client) -> None:

@@ -63,7 +63,10 @@ def module_with(**attributes: object) -> ModuleType:
 
 
 def test_the_folder_is_what_is_found() -> None:
-    assert list(registry.kinds()) == ["email", "log", "slack", "webhook"]
+    found = registry.kinds()
+    assert {"custom", "email", "http", "log", "slack", "sns", "webhook"} <= found.keys()
+    labels = [kind.label.lower() for kind in found.values()]
+    assert labels == sorted(labels)
 
 
 def test_one_file_is_all_that_a_new_kind_needs(pigeon: None, as_admin: Client) -> None:
@@ -98,6 +101,7 @@ def test_kinds_cannot_be_changed_afterwards() -> None:
     [
         ({"name": ""}, "needs a name and a label"),
         ({"label": ""}, "needs a name and a label"),
+        ({"group": "Birds"}, "is in the group 'Birds', which is none of"),
         ({"secret_fields": frozenset({"nest"})}, "calls secret what is no field: nest"),
     ],
 )
@@ -121,7 +125,7 @@ def test_class_counts_only_where_it_was_written() -> None:
 
 def test_load_puts_the_secrets_in() -> None:
     notifier = Notifier(kind="slack", config={}, secrets={"url": "http://x/"})
-    assert registry.load(notifier).config == {"url": "http://x/"}
+    assert registry.load(notifier).config["url"] == "http://x/"
 
 
 def test_load_fills_in_defaults_of_settings_that_are_newer() -> None:
