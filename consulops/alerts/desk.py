@@ -50,24 +50,21 @@ def unacknowledge(actor: Actor, alerts: Sequence[Alert]) -> int:
 def silence(actor: Actor, alerts: Sequence[Alert], text: str) -> list[Silence]:
     """Keeps these checks quiet for an hour, each by a silence of its own that means no other."""
     now = timezone.now()
-    with transaction.atomic():
-        return [
-            silences.create(
-                actor,
-                Wanted(
-                    match=exact(
-                        cluster=alert.cluster.name,
-                        node=alert.check_ref.node,
-                        check=alert.check_ref.check_id,
-                    ),
-                    comment=text or f"Alert {alert.pk}: {alert.label}",
-                    starts_at=now,
-                    ends_at=now + QUIET_FOR,
-                    windows=[],
-                ),
-            )
-            for alert in alerts
-        ]
+    wanted = [
+        Wanted(
+            match=exact(
+                cluster=alert.cluster.name,
+                node=alert.check_ref.node,
+                check=alert.check_ref.check_id,
+            ),
+            comment=text or f"Alert {alert.pk}: {alert.label}",
+            starts_at=now,
+            ends_at=now + QUIET_FOR,
+            windows=[],
+        )
+        for alert in alerts
+    ]
+    return silences.create_many(actor, wanted)
 
 
 def overtaken(deliveries: Sequence[Delivery]) -> set[int]:

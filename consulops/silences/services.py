@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,13 +24,25 @@ _FIELDS = ("match", "comment", "starts_at", "ends_at", "windows")
 
 def create(actor: Actor, wanted: Wanted, origin: Origin = Origin.PAGE) -> Silence:
     """Makes a silence; open alerts that it means are looked at again. Raises BadSilence."""
-    guards.check(wanted, timezone.now(), may_be_endless=_may_be_endless(actor))
-    silence = Silence(author=actor.user, author_name=actor.name[:150], origin=origin)
+    return create_many(actor, [wanted], origin)[0]
+
+
+def create_many(
+    actor: Actor, wanted: Sequence[Wanted], origin: Origin = Origin.PAGE
+) -> list[Silence]:
+    """Makes several; open alerts are looked at once for all of them. Raises BadSilence."""
+    now, may_be_endless = timezone.now(), _may_be_endless(actor)
+    for one in wanted:
+        guards.check(one, now, may_be_endless=may_be_endless)
+    made = [Silence(author=actor.user, author_name=actor.name[:150], origin=origin) for _ in wanted]
     with transaction.atomic():
-        _put(silence, wanted)
-        silence.save()
-        _tell(actor, "silence.created", silence, changed_fields({}, _snapshot(silence), set()))
-    return silence
+        for silence, one in zip(made, wanted, strict=True):
+            _put(silence, one)
+            silence.save()
+            changes = changed_fields({}, _snapshot(silence), set())
+            record(actor, "silence.created", silence, {"changed": changes})
+        _ring()
+    return made
 
 
 def change(actor: Actor, silence: Silence, wanted: Wanted) -> list[str]:
@@ -107,5 +120,9 @@ def _snapshot(silence: Silence) -> dict[str, Any]:
 def _tell(actor: Actor, action: str, silence: Silence, changes: dict[str, Any]) -> None:
     """Records, tells those who decide about alerts, and rings, all in the caller's transaction."""
     record(actor, action, silence, {"changed": changes})
+    _ring()
+
+
+def _ring() -> None:
     silences_changed.send(sender=Silence)
     publish("silences")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bench.rows import burst, idle, kill, latency, page, server, storm
+from tests.bench.rows import burst, history, idle, kill, latency, page, server, storm
 
 ROWS = (
     latency.FAIL_SMALL,
@@ -15,4 +15,5 @@ ROWS = (
     storm.GROUPED,
     idle.ROW,
     kill.ROW,
+    history.ROW,
 )
