@@ -156,8 +156,6 @@ class Sandbox(ImmutableSandboxedEnvironment):
             undefined=StrictUndefined,
             trim_blocks=True,
             keep_trailing_newline=True,
-            # With constants folded, a template would be run when it is compiled.
-            optimized=False,
             finalize=_finalize,
         )
         self.globals = {"range": _range, "namespace": Namespace}
@@ -237,6 +235,7 @@ def _joined(*parts: Any) -> str:
 def _counted(one: Callable[..., Any]) -> Callable[..., Any]:
     """The filter, its time counted and its result held within the bounds."""
 
+    # With the context it is no constant, so the compiler does not run it.
     @pass_context
     def counted(context: Context, *args: Any, **options: Any) -> Any:
         _budget.get().spend()
