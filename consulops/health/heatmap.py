@@ -144,14 +144,15 @@ WITH meant AS (
     WHERE source = 'consul' AND service <> ''
       AND (%(cluster)s::bigint IS NULL OR cluster_id = %(cluster)s)
       AND service ILIKE ALL (%(words)s::text[])
+), failing AS MATERIALIZED (
+    SELECT id, status, since, least(%(now)s, coalesce(answered_at, %(now)s)) AS seen
+    FROM meant JOIN clusters_clusterstate USING (cluster_id)
+    WHERE status IN ('critical', 'warning')
 ), lasting AS (
-    SELECT one.id, one.status, block, greatest(one.since, block) AS start,
-        least(block + %(block)s, %(now)s, coalesce(state.answered_at, %(now)s)) AS until
-    FROM meant one
-    JOIN clusters_clusterstate state ON state.cluster_id = one.cluster_id
-    JOIN generate_series(%(begin)s, %(end)s - %(block)s, %(block)s) AS block
-        ON block + %(block)s > one.since
-    WHERE one.status IN ('critical', 'warning')
+    SELECT id, status, block, greatest(since, block) AS start,
+        least(block + %(block)s, seen) AS until
+    FROM failing JOIN generate_series(%(begin)s, %(end)s - %(block)s, %(block)s) AS block
+        ON block + %(block)s > since
 ), spent AS (
     SELECT check_id, date_bin(%(block)s, hour, %(begin)s) AS block, critical_s, warning_s
     FROM health_checkhour

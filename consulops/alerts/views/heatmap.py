@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import HttpRequest
@@ -37,6 +37,9 @@ class Square:
     address: str = ""
 
 
+_CALM = Square(0)
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One service: its name, its page, its whole time, and its squares from old to new."""
@@ -52,7 +55,8 @@ class Row:
 class Column:
     """The head of a block, and the map of its hours when it has several."""
 
-    start: datetime
+    # Its time, for the address of its history.
+    query: str
     text: str
     title: str
     address: str
@@ -82,8 +86,8 @@ def heatmap(request: HttpRequest) -> HttpResponseBase:
         "asked": wanted,
         "span": name,
         "spans": [{"value": key, "label": one.label} for key, one in SPANS.items()],
-        "columns": _columns(found, wanted.cluster, now),
-        "rows": [_row(line, found, clusters[line.cluster]) for line in found.lines],
+        "columns": (columns := _columns(found, wanted.cluster)),
+        "rows": [_row(line, columns, span.block, clusters[line.cluster]) for line in found.lines],
         "found": found,
         "ends": begin + span.length,
         "earlier": f"{begin:%Y-%m-%dT%H:%MZ}",
@@ -95,33 +99,27 @@ def heatmap(request: HttpRequest) -> HttpResponseBase:
     return render(request, "alerts/heatmap.html", context)
 
 
-def _row(line: Line, found: Map, cluster: Cluster) -> Row:
-    starts = found.starts
+def _row(line: Line, columns: Sequence[Column], block: timedelta, cluster: Cluster) -> Row:
+    names = urlencode({"cluster": cluster.name, "service": line.service})
+    history = f"{reverse('alerts:history')}?{names}"
     squares = [
-        _square(line, cell, starts[number], found, cluster)
+        _square(line.service, cell, column, block, history)
         if (cell := line.cells.get(number))
-        else Square(0)
-        for number in range(found.span.blocks)
+        else _CALM
+        for number, column in enumerate(columns)
     ]
     query = query_for(cluster.name, line.service)
     return Row(line.service, cluster, query, line.failing_s, squares)
 
 
-def _square(line: Line, cell: Cell, start: datetime, found: Map, cluster: Cluster) -> Square:
-    end = start + found.span.block
-    states = {"critical": cell.critical_s, "warning": cell.warning_s}
-    spent = ", ".join(f"{word} {in_words(spent)}" for word, spent in states.items() if spent)
+def _square(service: str, cell: Cell, column: Column, block: timedelta, history: str) -> Square:
+    states = (("critical", cell.critical_s), ("warning", cell.warning_s))
+    spent = ", ".join(f"{word} {in_words(spent)}" for word, spent in states if spent)
     checks = f"{cell.checks} check{'' if cell.checks == 1 else 's'}"
-    query = {
-        "cluster": cluster.name,
-        "service": line.service,
-        "from": f"{start:%Y-%m-%dT%H:%MZ}",
-        "to": f"{end:%Y-%m-%dT%H:%MZ}",
-    }
     return Square(
-        level=level(cell.failing_s, found.span.block),
-        text=f"{line.service}, {_between(start, end)}: {spent}; {checks}",
-        address=f"{reverse('alerts:history')}?{urlencode(query)}",
+        level=level(cell.failing_s, block),
+        text=f"{service}, {column.title}: {spent}; {checks}",
+        address=f"{history}&{column.query}",
     )
 
 
@@ -131,19 +129,20 @@ def _between(start: datetime, end: datetime) -> str:
     return f"{start:%d %b %H:%M}\N{EN DASH}{end:%H:%M} UTC"
 
 
-def _columns(found: Map, cluster: str, now: datetime) -> list[Column]:
+def _columns(found: Map, cluster: str) -> list[Column]:
     columns = []
     is_hourly = found.span.block == HOUR
     for start in found.starts:
         end = start + found.span.block
         day_end = f"{start.replace(hour=0):%Y-%m-%d}T23:59Z"
-        query = {"to": day_end, **({"cluster": cluster} if cluster else {})}
+        hours = {"to": day_end, **({"cluster": cluster} if cluster else {})}
+        times = {"from": f"{start:%Y-%m-%dT%H:%MZ}", "to": f"{end:%Y-%m-%dT%H:%MZ}"}
         columns.append(
             Column(
-                start=start,
+                query=urlencode(times),
                 text=f"{start:%d}" if found.span.block >= 24 * HOUR else f"{start:%H}",
                 title=_between(start, end),
-                address="" if is_hourly else f"?{urlencode(query)}",
+                address="" if is_hourly else f"?{urlencode(hours)}",
                 day=f"{start:%d}" if start.hour == 0 and found.span.block < 24 * HOUR else "",
             )
         )
