@@ -141,8 +141,9 @@ def subject_of(alert: Alert, table: Table) -> Subject:
 
 
 def _write(batch: Batch) -> None:
+    known = [notice for notice in batch.notices if notice.pk is not None]
     bulk.insert([notice for notice in batch.notices if notice.pk is None])
-    bulk.update([notice for notice in batch.notices if notice.pk is not None], _DECIDED)
+    bulk.update(known, _DECIDED)
     if batch.outgoing.write(batch.now, batch.table):
         postgres.notify(postgres.DELIVERIES)
     if any(notice.due_at for notice in batch.notices):

@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
-from django.db.models import Count
+from django.db import connection, transaction
 from django.utils import timezone
 
 from consulops.alerts import evaluation, surroundings
@@ -18,6 +17,11 @@ from consulops.core.status import FAILING, LOOKS, Status, parse
 from consulops.health.models import Transition
 
 _OVER = (Status.PASSING, Status.GONE)
+
+
+_RESTLESS = """SELECT check_id FROM health_transition
+    WHERE check_id = ANY(%s) AND at > %s AND watched
+    GROUP BY check_id HAVING count(*) >= %s"""
 
 
 def on_transitions(sender: type[Transition], transitions: Sequence[Transition], **_: Any) -> None:
@@ -43,11 +47,10 @@ def _restless(checks: Mapping[int, Transition], noise: Noise, now: datetime) -> 
     """Those of the checks that changed so often lately that they flap."""
     if not noise.flap_changes:
         return set()
-    lately = Transition.objects.filter(
-        check_ref__in=checks, at__gt=now - timedelta(seconds=noise.flap_window_s), watched=True
-    )
-    counts = lately.order_by().values("check_ref").annotate(changes=Count("pk"))
-    return set(counts.filter(changes__gte=noise.flap_changes).values_list("check_ref", flat=True))
+    since = now - timedelta(seconds=noise.flap_window_s)
+    with connection.cursor() as cursor:
+        cursor.execute(_RESTLESS, [list(checks), since, noise.flap_changes])
+        return {pk for (pk,) in cursor.fetchall()}
 
 
 def _move(

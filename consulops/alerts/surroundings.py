@@ -18,6 +18,13 @@ from consulops.health.models import Check, Instance, Node, Source, Transition
 NODE_CHECK = "serfHealth"
 CLUSTER_CHECK = "consulops:unreachable"
 
+# With every change of a check; as a queryset, making the SQL takes longer than running it.
+_LARGER = """SELECT * FROM health_check
+    WHERE cluster_id = ANY(%(clusters)s) AND (
+        node = ANY(%(nodes)s) AND (
+            status = 'maintenance' OR check_id = %(node_check)s AND status = 'critical')
+        OR node = '' AND check_id = %(cluster_check)s AND status = 'critical')"""
+
 Place = tuple[int, str, str]
 Meta = Mapping[str, str]
 
@@ -39,7 +46,6 @@ class Surroundings:
         """Looked up in as few queries as possible, most often one."""
         clusters = {alert.cluster_id for alert in alerts}
         nodes = {alert.check_ref.node for alert in alerts}
-        here = Q(cluster__in=clusters, node__in=nodes)
         found = cls()
         if table.needs("node_meta"):
             rows = Node.objects.filter(cluster__in=clusters, name__in=nodes)
@@ -47,17 +53,19 @@ class Surroundings:
         if table.needs("service_meta"):
             found.service_metas = {
                 (row.cluster_id, row.node, row.service_id): row.meta
-                for row in Instance.objects.filter(here)
+                for row in Instance.objects.filter(cluster__in=clusters, node__in=nodes)
             }
-        found._look_for_larger(here, clusters, table)
+        found._look_for_larger(clusters, nodes, table)
         return found
 
-    def _look_for_larger(self, here: Q, clusters: set[int], table: Table) -> None:
-        larger = here & (Q(status=Status.MAINTENANCE) | _failing(NODE_CHECK))
-        rows = Check.every.filter(
-            larger | Q(cluster__in=clusters, node="") & _failing(CLUSTER_CHECK)
-        ).select_related("cluster")
-        for check in rows:
+    def _look_for_larger(self, clusters: set[int], nodes: set[str], table: Table) -> None:
+        where = {
+            "clusters": list(clusters),
+            "nodes": list(nodes),
+            "node_check": NODE_CHECK,
+            "cluster_check": CLUSTER_CHECK,
+        }
+        for check in Check.every.raw(_LARGER, where):
             if check.status == Status.MAINTENANCE:
                 self.resting.add((check.cluster_id, check.node, check.service_id))
             elif check.check_id == CLUSTER_CHECK:
@@ -103,10 +111,6 @@ class Surroundings:
             service_meta=self.service_metas.get(place, {}),
             node_meta=self.node_metas.get(place[:2], {}),
         )
-
-
-def _failing(check_id: str) -> Q:
-    return Q(check_id=check_id, status=Status.CRITICAL)
 
 
 def changed(transitions: Sequence[Transition]) -> Q | None:

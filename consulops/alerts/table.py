@@ -7,15 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db import models
+from django.db import connection, models
 
 from consulops.alerts.models import Noise, Route
 from consulops.alerts.pipeline import Hold, Terms
 from consulops.core import windows
+from consulops.core.windows import Window
 from consulops.health.matching import Match, Subject, compile_match
 from consulops.notifiers.models import Notifier
 from consulops.silences.models import Silence
-from consulops.silences.standing import Standing, standing
+from consulops.silences.standing import Standing, holding
 
 Told = Mapping[int, list[Notifier]]
 
@@ -36,20 +37,19 @@ class Table:
     @classmethod
     def load(cls, now: datetime) -> Table:
         """The routes that are switched on, with their notifiers that are, and today's silences."""
-        routes = list(Route.objects.filter(enabled=True).order_by("position", "id"))
-        escalates = any(route.escalate_after_s for route in routes)
+        setup = _setup(now)
         return cls(
-            routes=routes,
-            matches={route.pk: compile_match(route.match) for route in routes},
-            notifiers=_linked(Route.notifiers.through),
-            escalations=_linked(Route.escalate_to.through) if escalates else {},
+            routes=setup.routes,
+            matches=setup.matches,
+            notifiers=setup.notifiers,
+            escalations=setup.escalations,
             asleep_until={
-                route.pk: begin
-                for route in routes
-                if (begin := windows.begins_at(windows.parse(route.active_hours), now))
+                route: begin
+                for route, hours in setup.active_hours.items()
+                if (begin := windows.begins_at(hours, now))
             },
-            silences=standing(now),
-            noise=Noise.objects.first() or Noise(),
+            silences=holding(setup.silences, now),
+            noise=setup.noise,
         )
 
     def mismatches(self, subject: Subject) -> dict[int, str]:
@@ -97,12 +97,67 @@ class Table:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class _Setup:
+    """What was set up, as it was read and compiled once."""
+
+    fingerprint: int
+    routes: list[Route]
+    matches: dict[int, Match]
+    notifiers: Told
+    escalations: Told
+    active_hours: dict[int, tuple[Window, ...]]
+    silences: list[Silence]
+    noise: Noise
+
+
+# Everything that a decision rests on, as one number: it is asked for with each change of a check,
+# where reading and compiling all of it anew would be a quarter of the work.
+_FINGERPRINT = """SELECT coalesce(sum(hashtextextended(part, 0)), 0) FROM (
+    SELECT 'route' || row::text FROM alerts_route AS row
+    UNION ALL SELECT 'told' || row::text FROM alerts_route_notifiers AS row
+    UNION ALL SELECT 'next' || row::text FROM alerts_route_escalate_to AS row
+    UNION ALL SELECT 'notifier' || (id, name, enabled, updated_at)::text FROM notifiers_notifier
+    UNION ALL SELECT 'noise' || row::text FROM alerts_noise AS row
+    UNION ALL SELECT 'silence' || row::text FROM silences_silence AS row
+        WHERE ends_at IS NULL OR ends_at > %s
+) AS parts (part)"""
+
+_last: _Setup | None = None
+
+
+def _setup(now: datetime) -> _Setup:
+    """The last one, while nothing has changed since."""
+    global _last
+    with connection.cursor() as cursor:
+        cursor.execute(_FINGERPRINT, [now])
+        (fingerprint,) = cursor.fetchone()
+    setup = _last
+    if setup is None or setup.fingerprint != fingerprint:
+        _last = setup = _read(int(fingerprint), now)
+    return setup
+
+
+def _read(fingerprint: int, now: datetime) -> _Setup:
+    routes = list(Route.objects.filter(enabled=True).order_by("position", "id"))
+    return _Setup(
+        fingerprint=fingerprint,
+        routes=routes,
+        matches={route.pk: compile_match(route.match) for route in routes},
+        notifiers=_linked(Route.notifiers.through),
+        escalations=_linked(Route.escalate_to.through),
+        active_hours={route.pk: windows.parse(route.active_hours) for route in routes},
+        silences=list(Silence.objects.living(now).order_by("pk")),
+        noise=Noise.objects.first() or Noise(),
+    )
+
+
 def _linked(through: type[models.Model]) -> Told:
     found: defaultdict[int, list[Notifier]] = defaultdict(list)
     links = through._default_manager.filter(
         route__enabled=True, notifier__enabled=True
     ).select_related("notifier")
-    for link in links.order_by("notifier_id").iterator():
+    for link in links.order_by("notifier_id"):
         found[link.route_id].append(link.notifier)  # type: ignore[attr-defined]  # a link has both
     return found
 

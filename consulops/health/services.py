@@ -132,8 +132,9 @@ def _store(
         )
         for one in seen
     ]
+    known = [check for check in checks if check.pk is not None]
     bulk.insert([check for check in checks if check.pk is None])
-    bulk.update([check for check in checks if check.pk is not None], fields)
+    bulk.update(known, fields)
     return checks
 
 

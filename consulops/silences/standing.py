@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -25,16 +26,25 @@ class Standing:
 
 def standing(now: datetime) -> list[Standing]:
     """All that hold at this moment, oldest first; one query."""
-    found = []
-    for silence in Silence.objects.active(now).order_by("pk"):
-        until = silence.ends_at
-        if silence.windows:
-            window_end = windows.ends_at(windows.parse(silence.windows), now)
-            if window_end is None:
-                continue
-            until = min(until, window_end) if until else window_end
-        found.append(Standing(silence.pk, compile_match(silence.match), until, _text(silence)))
-    return found
+    return holding(Silence.objects.active(now).order_by("pk"), now)
+
+
+def holding(silences: Iterable[Silence], now: datetime) -> list[Standing]:
+    """Those of these that hold at this moment."""
+    found = (_standing(silence, now) for silence in silences)
+    return [one for one in found if one is not None]
+
+
+def _standing(silence: Silence, now: datetime) -> Standing | None:
+    until = silence.ends_at
+    if silence.starts_at > now or (until is not None and until <= now):
+        return None
+    if silence.windows:
+        window_end = windows.ends_at(windows.parse(silence.windows), now)
+        if window_end is None:
+            return None
+        until = min(until, window_end) if until else window_end
+    return Standing(silence.pk, compile_match(silence.match), until, _text(silence))
 
 
 def _text(silence: Silence) -> str:
