@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from django import forms
@@ -20,7 +20,7 @@ from consulops.health.matching import (
 PREFIX = "match_"
 STATUS = f"{PREFIX}status"
 # Those that most people need; the others are folded away until one is used.
-COMMON = ("cluster", "service", "node", "check")
+COMMON = ("cluster", "service", "service_id", "node", "check")
 _HELP = {
     "cluster": "<code>dc1|dc2</code>",
     "service": "<code>web-.*</code>; checks of a node itself have none, which <code>.*</code> "
@@ -53,29 +53,20 @@ class PairsField(forms.CharField):
 class MatcherFields(forms.BaseForm):
     """A form, or a part of one, with a field for each matcher."""
 
-    def add_matchers(self, match: Mapping[str, Any], *, status: bool = True) -> None:
-        """Adds the fields, filled with these matchers; called when the form is made."""
-        for name in PATTERNS:
-            self.fields[PREFIX + name] = forms.CharField(
-                label=_label(name),
-                required=False,
-                max_length=LONGEST_PATTERN,
-                strip=False,
-                help_text=_HELP[name],
-                widget=forms.TextInput(attrs=_MONO),
-            )
-        for name in METAS:
-            self.fields[PREFIX + name] = PairsField(
-                label=_label(name),
-                required=False,
-                help_text=_META_HELP,
-                widget=forms.Textarea(attrs={**_MONO, "rows": 2}),
-            )
-        for name in (*PATTERNS, *METAS):
+    def add_matchers(
+        self, match: Mapping[str, Any], names: Collection[str] = (*PATTERNS, *METAS, "status")
+    ) -> None:
+        """Adds fields of these names, filled with the matchers; called when the form is made."""
+        self._names = [name for name in (*PATTERNS, *METAS) if name in names]
+        for name in self._names:
+            if name in METAS:
+                self.fields[PREFIX + name] = _meta_field(name)
+            else:
+                self.fields[PREFIX + name] = _pattern_field(name)
             self.initial[PREFIX + name] = match.get(name, "")
         # Both statuses mean the same as none; what was written stays as it was written.
         self.names_status = "status" in match
-        if status:
+        if "status" in names:
             self.fields[STATUS] = forms.MultipleChoiceField(
                 label="Status",
                 choices=[(status.value, status.label) for status in FAILING],
@@ -100,12 +91,12 @@ class MatcherFields(forms.BaseForm):
         """The matchers, as they are stored; those that mean everything are left out."""
         found = {
             name: self.cleaned_data[PREFIX + name]
-            for name in (*PATTERNS, *METAS)
+            for name in self._names
             if self.cleaned_data.get(PREFIX + name)
         }
-        if STATUS not in self.fields:
+        if STATUS not in self.cleaned_data:
             return found
-        chosen = [one for one in STATUSES if one in self.cleaned_data.get(STATUS, ())]
+        chosen = [one for one in STATUSES if one in self.cleaned_data[STATUS]]
         if chosen == list(STATUSES) and not self.names_status:
             return found
         return {**found, "status": chosen}
@@ -121,15 +112,35 @@ class MatcherFields(forms.BaseForm):
 
     def common_matchers(self) -> Iterator[forms.BoundField]:
         """The fields of the matchers that most people need."""
-        return (self[PREFIX + name] for name in COMMON)
+        return (self[PREFIX + name] for name in COMMON if name in self._names)
 
     def other_matchers(self) -> list[forms.BoundField]:
         """The fields of the other matchers."""
-        return [self[PREFIX + name] for name in (*PATTERNS, *METAS) if name not in COMMON]
+        return [self[PREFIX + name] for name in self._names if name not in COMMON]
 
     def uses_others(self) -> bool:
         """Whether any of the other matchers is filled in or wrong, and has to be seen."""
         return any(field.value() or field.errors for field in self.other_matchers())
+
+
+def _pattern_field(name: str) -> forms.CharField:
+    return forms.CharField(
+        label=_label(name),
+        required=False,
+        max_length=LONGEST_PATTERN,
+        strip=False,
+        help_text=_HELP[name],
+        widget=forms.TextInput(attrs=_MONO),
+    )
+
+
+def _meta_field(name: str) -> PairsField:
+    return PairsField(
+        label=_label(name),
+        required=False,
+        help_text=_META_HELP,
+        widget=forms.Textarea(attrs={**_MONO, "rows": 2}),
+    )
 
 
 def _label(name: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from django.db.models import Q
+
 from consulops.health.matching import Match, Pattern, Subject
 from consulops.health.models import Check, Instance, Node
 from consulops.health.querysets import WORST_FIRST
@@ -48,14 +50,15 @@ def remembering(match: Match) -> Match:
     )
 
 
-def candidates(matches: Sequence[Match]) -> Iterator[Candidate]:
-    """All living checks, worst first; in one to three queries."""
+def candidates(matches: Sequence[Match], only: Q | None = None) -> Iterator[Candidate]:
+    """All living checks, or only some of them, worst first; in one to three queries."""
     nodes: Metas = _node_metas() if _some_need(matches, "node_meta") else {}
     services: Metas = _service_metas() if _some_need(matches, "service_meta") else {}
     columns = _COLUMNS
     if any(name == "output" for match in matches for name, _ in match.patterns):
         columns = (*_COLUMNS, "output")
-    rows = Check.every.living().order_by(*WORST_FIRST).values_list(*columns)
+    living = Check.every.living().filter(only or Q())
+    rows = living.order_by(*WORST_FIRST).values_list(*columns)
     for pk, where, cluster, service, service_id, node, check, name, tags, status, *last in rows:
         subject = Subject(
             cluster=cluster,

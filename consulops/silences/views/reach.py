@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from django.db.models import Q
 
 from consulops.alerts.models import Alert
-from consulops.health.matching import Match, Pattern, Subject
-from consulops.health.models import Check, Instance, Node
-from consulops.health.querysets import WORST_FIRST
+from consulops.health.matching import Match
+from consulops.health.models import Check
+from consulops.health.subjects import Candidate, candidates, remembering
 from consulops.silences.words import literal
 
 SHOWN = 10
-_COLUMNS: tuple[str, ...] = (
-    *("pk", "cluster_id", "cluster__name", "service", "service_id", "node"),
-    *("check_id", "name", "tags", "status"),
-)
 # Matchers that look at one column of a check.
 _COLUMN_OF = {
     "cluster": "cluster__name",
@@ -30,12 +26,9 @@ _COLUMN_OF = {
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """One check that a silence may mean, with its open alert."""
+class Silenceable(Candidate):
+    """One check that a silence may mean, with its open alert and that one's status."""
 
-    pk: int
-    label: str
-    subject: Subject
     alert: int | None
 
 
@@ -46,20 +39,7 @@ class Reach:
     alerts: int
     checks: int
     total: int
-    examples: list[Candidate]
-
-
-class _Remembered:
-    """An expression that is asked about the same few names again and again."""
-
-    def __init__(self, pattern: Pattern) -> None:
-        self._pattern, self.pattern = pattern, pattern.pattern
-        self._answers: dict[str, object | None] = {}
-
-    def fullmatch(self, text: str) -> object | None:
-        if text not in self._answers:
-            self._answers[text] = self._pattern.fullmatch(text)
-        return self._answers[text]
+    examples: list[Silenceable]
 
 
 def reaches(matches: Sequence[Match]) -> list[Reach]:
@@ -67,72 +47,31 @@ def reaches(matches: Sequence[Match]) -> list[Reach]:
     if not matches:
         return []
     total = Check.every.living().count()
-    candidates = _candidates(matches)
-    return [_reach(_remembering(match), candidates, total) for match in matches]
+    known = list(_silenceable(matches))
+    return [_reach(remembering(match), known, total) for match in matches]
 
 
-def _reach(match: Match, candidates: Sequence[Candidate], total: int) -> Reach:
+def _reach(match: Match, checks: Sequence[Silenceable], total: int) -> Reach:
     # A check that does not fail is meant when it would be, did it fail as the silence wants.
     names_only = replace(match, statuses=frozenset())
-    meant = [one for one in candidates if not names_only.mismatch(one.subject)]
+    meant = [one for one in checks if not names_only.mismatch(one.subject)]
     silent = [one for one in meant if one.alert and not match.mismatch(one.subject)]
     known = {one.pk for one in silent}
     others = [one for one in meant if one.pk not in known]
     return Reach(len(silent), len(meant), total, [*silent, *others][:SHOWN])
 
 
-def _remembering(match: Match) -> Match:
-    return replace(
-        match,
-        patterns=tuple((name, _Remembered(one)) for name, one in match.patterns),
-        metas=tuple((name, key, _Remembered(one)) for name, key, one in match.metas),
-    )
-
-
-def _candidates(matches: Sequence[Match]) -> list[Candidate]:
-    """All checks that may be meant, worst first; what only some matchers need is read for those."""
-    node_meta = _node_meta() if _some_need(matches, "node_meta") else {}
-    service_meta = _service_meta() if _some_need(matches, "service_meta") else {}
+def _silenceable(matches: Sequence[Match]) -> Iterator[Silenceable]:
     alerts = {
         check: (alert, status)
         for check, alert, status in Alert.objects.open().values_list("check_ref", "pk", "status")
     }
-    columns = _COLUMNS
-    if any(name == "output" for match in matches for name, _ in match.patterns):
-        columns = (*_COLUMNS, "output")
-    found = []
-    rows = (
-        Check.every.living().filter(_bounds(matches)).order_by(*WORST_FIRST).values_list(*columns)
-    )
-    for (
-        pk,
-        cluster,
-        cluster_name,
-        service,
-        service_id,
-        node,
-        check,
-        name,
-        tags,
-        state,
-        *last,
-    ) in rows:
-        alert, status = alerts.get(pk, (None, state))
-        subject = Subject(
-            cluster=cluster_name,
-            service=service,
-            service_id=service_id,
-            node=node,
-            check=check,
-            name=name,
-            tags=tuple(tags),
-            status=status,
-            output=last[0] if last else "",
-            service_meta=service_meta.get((cluster, node, service_id), {}),
-            node_meta=node_meta.get((cluster, node), {}),
-        )
-        found.append(Candidate(pk, name or check, subject, alert))
-    return found
+    for one in candidates(matches, _bounds(matches)):
+        if one.pk in alerts:
+            alert, status = alerts[one.pk]
+            yield Silenceable(one.pk, one.label, replace(one.subject, status=status), alert)
+        else:
+            yield Silenceable(one.pk, one.label, one.subject, None)
 
 
 def _bounds(matches: Iterable[Match]) -> Q:
@@ -148,17 +87,3 @@ def _bounds(matches: Iterable[Match]) -> Q:
             return Q()
         bounds |= Q(**known)
     return bounds
-
-
-def _some_need(matches: Iterable[Match], meta: str) -> bool:
-    return any(match.needs(meta) for match in matches)
-
-
-def _node_meta() -> dict[tuple[int, str], dict[str, str]]:
-    rows = Node.objects.values_list("cluster_id", "name", "meta")
-    return {(cluster, name): meta for cluster, name, meta in rows}
-
-
-def _service_meta() -> dict[tuple[int, str, str], dict[str, str]]:
-    rows = Instance.objects.values_list("cluster_id", "node", "service_id", "meta")
-    return {(cluster, node, service_id): meta for cluster, node, service_id, meta in rows}
