@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -29,9 +29,9 @@ def check_id(rule: int, service: str) -> str:
     return f"{_PREFIX}{rule}:{service}"
 
 
-def rule_of(check: Check) -> int:
+def rule_of(check_id: str) -> int:
     """The rule that such a check belongs to."""
-    return int(check.check_id.removeprefix(_PREFIX).partition(":")[0])
+    return int(check_id.removeprefix(_PREFIX).partition(":")[0])
 
 
 def living_checks(clusters: Iterable[Cluster] | None = None) -> list[Check]:
@@ -83,6 +83,16 @@ def look_anew(rule: Rule | None, pk: int) -> None:
         Round(cluster, [rule] if rule and cluster.enabled else [], only=pk).run(None)
 
 
+class Said(NamedTuple):
+    """What a rule has said of one service; there may be thousands."""
+
+    service: str
+    status: str
+    output: str
+    name: str
+    since: datetime
+
+
 @dataclass(slots=True)
 class Round:
     """One look at a cluster, in the caller's transaction."""
@@ -118,39 +128,39 @@ class Round:
         if seen or gone:
             record(Recording(self.cluster, _no_fence, source=Source.RULE), seen, gone)
 
-    def _known(self, services: Collection[str] | None) -> dict[Key, Check]:
+    def _known(self, services: Collection[str] | None) -> dict[Key, Said]:
         rows = Check.every.filter(cluster=self.cluster, node="", source=Source.RULE).living()
         if services is not None:
             rows = rows.filter(service__in=services)
         return {
-            (row.node, row.check_id): row
-            for row in rows
-            if self.only is None or rule_of(row) == self.only
+            ("", check_id): Said(*said)
+            for check_id, *said in rows.values_list("check_id", *Said._fields)
+            if self.only is None or rule_of(check_id) == self.only
         }
 
     def _judged(
-        self, rule: Rule, counted: Count, known: Mapping[Key, Check], everything: bool
+        self, rule: Rule, counted: Count, known: Mapping[Key, Said], everything: bool
     ) -> Iterator[tuple[Key, Observation | None]]:
         """What the rule says of each service that it counts or counted; None: as it is."""
         for service, instances in counted.services.items():
             observation = _observation(rule, service, judge(rule.measure, instances))
             yield observation.key, observation
-        for key, check in known.items():
-            if rule_of(check) != rule.pk or check.service in counted.services:
+        for key, said in known.items():
+            if said.service in counted.services or rule_of(key[1]) != rule.pk:
                 continue
-            if check.service in counted.unclear:
+            if said.service in counted.unclear:
                 yield key, None
-            elif self._is_missed(rule, check, everything):
-                yield key, _observation(rule, check.service, judge(rule.measure, ()))
+            elif self._is_missed(rule, said, everything):
+                yield key, _observation(rule, said.service, judge(rule.measure, ()))
 
-    def _is_missed(self, rule: Rule, check: Check, everything: bool) -> bool:
+    def _is_missed(self, rule: Rule, said: Said, everything: bool) -> bool:
         """Whether a service of which the rule counts no instance any more should have some."""
-        if self.only is not None or not rule.may_mean(self.cluster.name, check.service):
+        if self.only is not None or not rule.may_mean(self.cluster.name, said.service):
             return False
         limit = timezone.now() - FORGOTTEN_AFTER
-        if not everything or check.status == Status.PASSING or check.since > limit:
+        if not everything or said.status == Status.PASSING or said.since > limit:
             return True
-        gone = Check.objects.filter(cluster=self.cluster, service=check.service)
+        gone = Check.objects.filter(cluster=self.cluster, service=said.service)
         return gone.filter(status=Status.GONE, since__gt=limit).exists()
 
 
@@ -169,7 +179,7 @@ def _observation(rule: Rule, service: str, verdict: Verdict) -> Observation:
     )
 
 
-def _differs(observation: Observation, stored: Check | None) -> bool:
+def _differs(observation: Observation, stored: Said | None) -> bool:
     return stored is None or (observation.status, observation.output, observation.name) != (
         stored.status,
         stored.output,

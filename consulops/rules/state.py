@@ -58,7 +58,7 @@ def rows(rules: Iterable[ServiceRule]) -> list[Row]:
     """The rules, those that are broken first."""
     checks: defaultdict[int, list[Check]] = defaultdict(list)
     for check in living_checks():
-        checks[rule_of(check)].append(check)
+        checks[rule_of(check.check_id)].append(check)
     found = [Row(rule, checks[rule.pk]) for rule in rules]
     return sorted(found, key=lambda row: (not row.broken, row.rule.name))
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from consulops.core.status import LOOKS, Status
+from consulops.core.status import Status
 
 UNREACHABLE = "consulops:unreachable"
 LEADER = "consulops:leader"
@@ -16,7 +16,7 @@ SUPERVISOR = "consulops:supervisor"
 NOTIFIER = "consulops:notifier:"
 
 NAMES = {
-    UNREACHABLE: "Reachable",
+    UNREACHABLE: "Connection",
     LEADER: "Leader",
     TOLERANCE: "Failure tolerance",
     WATCHER: "Our watcher",
@@ -85,9 +85,15 @@ class Finding:
     check_id: str
     status: Status | None = None
     text: str = ""
-    name: str = ""
+    # Of its own, or empty: as NAMES has it.
+    own_name: str = ""
     # Only when it was true for so long.
     patience: timedelta = timedelta()
+
+    @property
+    def name(self) -> str:
+        """What people call the check."""
+        return self.own_name or NAMES[self.check_id]
 
 
 def judge_cluster(
@@ -193,7 +199,7 @@ def judge_notifier(
     if facts.oldest is not None and now - facts.oldest > terms.delivery_after:
         watched = now - max(facts.oldest, running_since) > terms.delivery_after
         if not watched and facts.before != Status.CRITICAL:
-            return Finding(check_id, name=name)
+            return Finding(check_id, own_name=name)
         why = facts.error or "nothing has been tried yet."
         text = f"Messages wait since {moment(facts.oldest)}: {why}"
         return Finding(check_id, Status.CRITICAL, text, name)
@@ -231,12 +237,6 @@ class Patience:
                 continue
             found.append(one)
         return found
-
-
-def worst_of(findings: Iterable[Finding]) -> Status:
-    """The state that speaks for these findings."""
-    states = [one.status for one in findings if one.status is not None]
-    return min(states, key=lambda state: LOOKS[state].rank, default=Status.NONE)
 
 
 def moment(when: datetime) -> str:

@@ -23,7 +23,6 @@ from consulops.live.services import publish
 from consulops.watchdog.facts import Facts
 from consulops.watchdog.heartbeat import Pinged, ping
 from consulops.watchdog.judgement import (
-    NAMES,
     Finding,
     Patience,
     judge_cluster,
@@ -88,14 +87,18 @@ def store(cluster: Cluster, findings: Iterable[Finding], gone: Iterable[str], fe
 def _is_news(finding: Finding, present: Check | None) -> bool:
     if finding.status is None:
         return False
-    return present is None or (finding.status, finding.text) != (present.status, present.output)
+    return present is None or (finding.status, finding.text, finding.name) != (
+        present.status,
+        present.output,
+        present.name,
+    )
 
 
 def _observation(finding: Finding, status: Status) -> Observation:
     return Observation(
         node="",
         check_id=finding.check_id,
-        name=finding.name or NAMES[finding.check_id],
+        name=finding.name,
         service_id="",
         service="",
         tags=(),

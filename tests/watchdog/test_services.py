@@ -104,6 +104,15 @@ def test_a_notifier_that_is_away_does_not_fail(end: str) -> None:
     assert open_alerts() == set()
 
 
+def test_a_renamed_notifier_keeps_its_check(cluster: Cluster) -> None:
+    notifier = make_notifier()
+    look()
+    Notifier.objects.update(name="renamed")
+    look()
+    check = Check.every.get(check_id=f"consulops:notifier:{notifier.pk}")
+    assert (check.name, check.status) == ("Delivery to renamed", "passing")
+
+
 def wait_long(notifier: Notifier) -> None:
     """Its messages wait for longer than they may."""
     Delivery.objects.filter(notifier=notifier).update(created_at=ago(61), state="retrying")
