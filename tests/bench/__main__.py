@@ -39,9 +39,9 @@ def main() -> int:
 
 
 def _measured(consul: Path, rows: Sequence[Row], quick: bool) -> Iterator[list[str]]:
-    for checks, group in groupby(rows, key=lambda row: row.checks):
-        _say(f"starting the product with {checks:,} checks")
-        with World(consul, checks) as world:
+    for (clusters, checks), group in groupby(rows, key=lambda row: (row.clusters, row.checks)):
+        _say(f"starting the product: clusters {clusters}, checks in each {checks:,}")
+        with World(consul, clusters, checks) as world:
             for row in group:
                 _say(f"measuring {row.name}: {row.what}")
                 facts = machine.facts(consul, world.link)

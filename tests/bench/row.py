@@ -21,7 +21,10 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measurement. `elsewhere` is a published figure of consul-alerts, not measured here."""
+    """One measurement. `elsewhere` is a published figure of consul-alerts, not measured here.
+
+    The product watches so many `clusters`, each with so many `checks`.
+    """
 
     name: str
     what: str
@@ -33,6 +36,7 @@ class Row:
     p95: float | None = None
     worst: float | None = None
     elsewhere: str = ""
+    clusters: int = 1
 
     @property
     def target(self) -> str:

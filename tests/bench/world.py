@@ -1,4 +1,4 @@
-"""The running product with a real Consul, its own database and a receiver, seen from outside."""
+"""The running product with real Consuls, its own database and a receiver, seen from outside."""
 
 from __future__ import annotations
 
@@ -17,30 +17,31 @@ import psutil
 import psycopg
 
 from consulops.core import embedded_postgres
-from consulops.lab.cluster import LocalCluster
+from tests.bench.consuls import Check, Consuls
 from tests.bench.receiver import Arrival, Receiver
 from tests.product import READY, Product, manage
 from tests.waiting import eventually
 
-CLUSTER = "dc1"
 PATIENCE_S = 60.0
+# Tens of thousands of checks that nobody has seen before.
+FIRST_S = 300.0
 
 _SEEN = "SELECT count(*) FROM health_check WHERE source = 'consul'"
 
-Check = tuple[str, str]
-
 
 class World:
-    """`manage.py up` over an empty data folder, and so many registered checks; a context manager.
+    """`manage.py up` over an empty data folder, and so many registered checks in each of so many
+    clusters; a context manager.
 
     One route sends every change of every check to the receiver, at once.
     """
 
-    def __init__(self, consul: Path, checks: int) -> None:
-        self.checks: list[Check] = []
+    def __init__(self, consul: Path, clusters: int, checks: int) -> None:
         self.password = secrets.token_urlsafe(12)
-        self._binary = consul
-        self._count = checks
+        self.consuls = Consuls(consul, clusters, checks)
+        self._seen = clusters * (checks + 1)
+        # From "ready" until every check of every cluster was in the database.
+        self.caught_up_s = 0.0
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -63,8 +64,7 @@ class World:
         self._stack.callback(shutil.rmtree, self.data, ignore_errors=True)
         # The database's own account must be able to pass.
         self.data.chmod(0o755)
-        self.consul = enter(LocalCluster(self._binary))
-        self.checks = self.consul.register_many(self._count)
+        enter(self.consuls)
         self.receiver = enter(Receiver())
         url = enter(embedded_postgres.running(self.data))
         self._configure()
@@ -74,12 +74,14 @@ class World:
         self.link: psycopg.Connection[tuple[Any, ...]] = enter(
             psycopg.connect(url, autocommit=True)
         )
-        # Consul's server has a check of its own.
-        self.wait(lambda: self.number(_SEEN) == self._count + 1)
+        began = time.monotonic()
+        # Each server has a check of its own.
+        eventually(lambda: self.number(_SEEN) == self._seen, FIRST_S)
+        self.caught_up_s = time.monotonic() - began
 
     def _configure(self) -> None:
         self.apply(
-            clusters=[{"name": CLUSTER, "address": self.consul.address}],
+            clusters=self.consuls.document(),
             notifiers=[{"name": "hook", "kind": "webhook", "config": {"url": self.receiver.url}}],
             # Flapping is looked for as always, and never found: checks fail here again and again.
             noise={"flap_changes": 1000},
@@ -100,6 +102,11 @@ class World:
             raise RuntimeError(f"apply failed: {done.stdout}{done.stderr}")
 
     @property
+    def checks(self) -> list[Check]:
+        """Every check that can be set, as (node, check id)."""
+        return self.consuls.checks
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.product.port}"
 
@@ -114,9 +121,7 @@ class World:
 
     def set(self, checks: Sequence[Check], status: str) -> float:
         """Gives checks a status in Consul; the wall clock just before."""
-        before = time.time()
-        self.consul.set_catalog_checks(checks, status, f"it is {status}")
-        return before
+        return self.consuls.set(checks, status)
 
     @staticmethod
     def clock() -> float:

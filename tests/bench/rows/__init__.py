@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.bench.rows import burst, history, idle, kill, latency, page, server, storm
+from tests.bench.rows import burst, fleet, history, idle, kill, large, latency, page, server, storm
 
 ROWS = (
     latency.FAIL_SMALL,
@@ -16,4 +16,10 @@ ROWS = (
     idle.ROW,
     kill.ROW,
     history.ROW,
+    fleet.FAIL,
+    fleet.MEMORY,
+    fleet.IDLE,
+    large.FAIL,
+    large.MEMORY,
+    large.IDLE,
 )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from tests.bench.consuls import Check
 from tests.bench.receiver import Arrival
 from tests.bench.row import Broken, Measured, Row
-from tests.bench.world import Check, World
+from tests.bench.world import World
 
 FAILING = 500
 

@@ -19,10 +19,10 @@ MIB = 1 << 20
 def measure(world: World, trials: int) -> Measured:
     """CPU of all our processes without the database, in percent of a core."""
     time.sleep(SETTLE_S)
-    windows = [_window(world) for _ in range(trials)]
+    windows = [window(world) for _ in range(trials)]
     ours = [sum(used.values()) - used["postgresql"] for used in windows]
     used = {name: statistics.median(one[name] for one in windows) for name in windows[0]}
-    memory = _memory(world)
+    memory = memory_of(world)
     facts = {
         "cpu_percent": {name: round(value, 2) for name, value in used.items()},
         "cpu_with_postgresql_percent": round(sum(used.values()), 2),
@@ -31,7 +31,7 @@ def measure(world: World, trials: int) -> Measured:
     return Measured(ours, facts)
 
 
-def _window(world: World) -> dict[str, float]:
+def window(world: World) -> dict[str, float]:
     """Percent of a core by process over one window; what begins and ends in it counts too."""
     before, began = _cpu_s(world), time.monotonic()
     time.sleep(WINDOW_S)
@@ -67,7 +67,7 @@ def _by_use(processes: Iterable[psutil.Process]) -> list[psutil.Process]:
     return sorted(processes, key=lambda one: one.pid)
 
 
-def _memory(world: World) -> dict[str, dict[str, int]]:
+def memory_of(world: World) -> dict[str, dict[str, int]]:
     """Resident and proportional memory by family."""
     found: dict[str, dict[str, int]] = {}
     for name, processes in families(world).items():

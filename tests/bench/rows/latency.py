@@ -9,8 +9,9 @@ from itertools import pairwise
 from random import SystemRandom
 from statistics import median
 
+from tests.bench.consuls import Check
 from tests.bench.row import Broken, Measured, Row
-from tests.bench.world import Check, World
+from tests.bench.world import World
 
 SMALL, LARGE = 30, 5000
 # Changes come at no fixed beat, so that none of ours can fall in step with them.

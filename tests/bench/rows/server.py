@@ -7,8 +7,9 @@ from statistics import median
 
 import requests
 
+from tests.bench.consuls import CLUSTER
 from tests.bench.row import Broken, Measured, Row
-from tests.bench.world import CLUSTER, World
+from tests.bench.world import World
 
 FAILING = 200
 PAGES = {
