@@ -45,7 +45,7 @@ class Request:
 
 @dataclass
 class Answer:
-    """What the receiver says; with `hang` nothing until it is closed, with `hang_up` never."""
+    """What the receiver says; with `hang` nothing until `let_go`, with `hang_up` never."""
 
     status: int = 200
     body: str = "ok"
@@ -74,6 +74,7 @@ class WebhookReceiver:
         self.port = port
         self._loop = asyncio.new_event_loop()
         self._closing = asyncio.Event()
+        self._let_go = asyncio.Event()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="webhook-receiver", daemon=True)
 
@@ -90,6 +91,14 @@ class WebhookReceiver:
         """The next so many requests."""
         return [self.next(timeout_s) for _ in range(count)]
 
+    def let_go(self) -> None:
+        """Answers all requests that hang; those that come later hang as before."""
+        self._loop.call_soon_threadsafe(self._answer_all)
+
+    def _answer_all(self) -> None:
+        self._let_go.set()
+        self._let_go = asyncio.Event()
+
     def __enter__(self) -> Self:
         self._thread.start()
         if not self._ready.wait(WAIT_S):
@@ -102,8 +111,12 @@ class WebhookReceiver:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._loop.call_soon_threadsafe(self._closing.set)
+        self._loop.call_soon_threadsafe(self._close)
         self._thread.join(WAIT_S)
+
+    def _close(self) -> None:
+        self._closing.set()
+        self._answer_all()
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
@@ -131,8 +144,8 @@ class WebhookReceiver:
         if self._on_request:
             self._on_request(got)
         answer = self.answer(got) if callable(self.answer) else self.answer
-        if answer.hang:
-            await self._closing.wait()
+        if answer.hang and not self._closing.is_set():
+            await self._let_go.wait()
         if answer.hang_up and request.transport:
             request.transport.abort()
         return web.Response(status=answer.status, text=answer.body, headers=dict(answer.headers))

@@ -66,14 +66,15 @@ class Courier:
             if not rang:
                 # Nobody rings for messages whose notifier is gone.
                 await self.context.database(outbox.drop_orphans)
+            asked_at = timezone.now()
             for one in await self.context.database(outbox.due, tuple(self.busy)):
                 desk = await self._desk(one)
                 self.busy.add(one.delivery.pk)
                 task = asyncio.create_task(self._send(desk, one.delivery))
                 desk.tasks.add(task)
                 task.add_done_callback(desk.tasks.discard)
-            # Asked last: what is due is already on its way.
-            next_at = await self.context.database(outbox.next_attempt_at)
+            # Asked last: what is due is already on its way. What fell due since then is not.
+            next_at = await self.context.database(outbox.next_attempt_at, asked_at)
             rang = await self.bell.wait(_seconds_until(next_at))
 
     async def _desk(self, due: Due) -> Desk:
@@ -90,6 +91,10 @@ class Courier:
 
     async def _send(self, desk: Desk, delivery: Delivery) -> None:
         async with desk.limit:
+            if not self.context.is_current():
+                # We were stopped for so long that another may have sent it.
+                self.busy.discard(delivery.pk)
+                return
             at, began = timezone.now(), time.monotonic()
             answer, error = "", None
             try:

@@ -76,9 +76,9 @@ def due(busy: Iterable[int]) -> list[Due]:
     return [Due(one, updated_at(one)) for one in Delivery.objects.raw(_DUE, parameters)]
 
 
-def next_attempt_at() -> datetime | None:
-    """When the next delivery that waits for another attempt is due."""
-    later = Delivery.objects.filter(state__in=WAITING, next_attempt_at__gt=timezone.now())
+def next_attempt_at(after: datetime) -> datetime | None:
+    """When the next delivery falls due that was not yet at this moment."""
+    later = Delivery.objects.filter(state__in=WAITING, next_attempt_at__gt=after)
     return later.order_by("next_attempt_at").values_list("next_attempt_at", flat=True).first()
 
 

@@ -28,13 +28,20 @@ class Context:
     """One run of one loop: which one, under which lease, and how to reach the database."""
 
     def __init__(
-        self, key: str, owner: str, epoch: int, database: DatabaseThread, bells: Bells
+        self,
+        key: str,
+        owner: str,
+        epoch: int,
+        database: DatabaseThread,
+        bells: Bells,
+        is_current: Callable[[], bool] = lambda: True,
     ) -> None:
         self.key = key
         self.owner = owner
         self.epoch = epoch
         self._database = database
         self._bells = bells
+        self._is_current = is_current
         self._hung: list[Bell] = []
 
     @property
@@ -55,6 +62,13 @@ class Context:
             cursor.execute(_FENCE, [self.key, self.owner, self.epoch])
             if cursor.fetchone() is None:
                 raise LeaseLost(f"{self.key} is no longer ours (epoch {self.epoch})")
+
+    def is_current(self) -> bool:
+        """Whether the lease was renewed within its life: ask before what cannot be fenced.
+
+        Not so after the process was stopped for a while; then another may do the same by now.
+        """
+        return self._is_current()
 
     def bell(self, channel: str) -> Bell:
         """A bell that rings when the channel is notified, and after every gap in listening."""

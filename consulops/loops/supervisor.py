@@ -148,10 +148,13 @@ class Supervisor:
     async def _after_failed_beat(self) -> float:
         # The leases have lapsed and others may have them: ours could write nothing any more, but
         # a loop that talks to the outside would do so twice.
-        if self._running and time.monotonic() - self._renewed_at > leases.LIFE_S:
+        if self._running and not self._is_current():
             log.warning("the leases have lapsed: stopping %d loops", len(self._running))
             await self._end(self._running)
         return self._pace.beat_s / 4
+
+    def _is_current(self) -> bool:
+        return time.monotonic() - self._renewed_at < leases.LIFE_S
 
     async def _leave(self) -> None:
         try:
@@ -164,7 +167,9 @@ class Supervisor:
         crashes = 0
         while True:
             started_at = time.monotonic()
-            context = Context(key, self.me.owner, epoch, self._database, self._bells)
+            context = Context(
+                key, self.me.owner, epoch, self._database, self._bells, self._is_current
+            )
             try:
                 await registry.find(key).run(context)
                 error = "The loop ended although nobody had stopped it."

@@ -34,9 +34,22 @@ class Worker:
     def __enter__(self) -> Self:
         return self
 
+    def family(self) -> list[psutil.Process]:
+        """The main process and everything below it."""
+        return [self._main, *self._main.children(recursive=True)]
+
+    def freeze(self) -> None:
+        """Stops all of it by SIGSTOP, from the top: nobody replaces what does not move."""
+        for process in self.family():
+            process.suspend()
+
+    def thaw(self) -> None:
+        for process in reversed(self.family()):
+            process.resume()
+
     def kill(self) -> None:
         """Ends all of it by kill -9: nobody is left to start anything again."""
-        family = [self._main, *self._main.children(recursive=True)]
+        family = self.family()
         for process in family:
             process.kill()
         psutil.wait_procs(family, timeout=STOP_S)
@@ -50,7 +63,7 @@ class Worker:
         """Stops it in order, and what is left of it the hard way."""
         if not self._main.is_running():
             return
-        family = [self._main, *self._main.children(recursive=True)]
+        family = self.family()
         self._main.terminate()
         _, alive = psutil.wait_procs(family, timeout=STOP_S)
         for process in alive:
