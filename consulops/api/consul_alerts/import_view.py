@@ -19,10 +19,12 @@ from consulops.api.consul_alerts import importing, names, source
 from consulops.api.consul_alerts.config import PREFIX
 from consulops.api.consul_alerts.findings import Weight
 from consulops.api.consul_alerts.importing import Imported
+from consulops.api.consul_alerts.patterns import NOTHING
 from consulops.api.consul_alerts.planning import Plan, plan
 from consulops.clusters.models import Cluster
 from consulops.core.crypto import WrongKey
 from consulops.core.times import in_words
+from consulops.notifiers.registry import kinds
 
 # In the order in which they are shown.
 KINDS = {
@@ -106,7 +108,11 @@ def _shown(foreseen: Imported, made: Plan) -> dict[str, Any]:
 
 def _details(made: Plan) -> dict[str, str]:
     """What there is to say of each thing besides its name."""
-    found = {one.name: "" if one.enabled else "switched off" for one in made.notifiers}
+    known = kinds()
+    found = {
+        one.name: str(known[one.kind].label) + ("" if one.enabled else ", switched off")
+        for one in made.notifiers
+    }
     found |= {one.comment: words_of(one.match) for one in made.silences}
     found |= {one.name: f"runs {one.program} for every event" for one in made.handlers}
     first = names.first(made.cluster)
@@ -121,9 +127,11 @@ def _details(made: Plan) -> dict[str, str]:
 
 def words_of(match: Mapping[str, Any]) -> str:
     """The matchers besides the cluster, for people."""
-    parts = [
-        f"{name.replace('_', ' ')} {' or '.join(value) if isinstance(value, list) else value}"
-        for name, value in match.items()
-        if name != "cluster"
-    ]
+    parts = []
+    for name, value in match.items():
+        if value == NOTHING:
+            parts.append("no service")
+        elif name != "cluster":
+            text = " or ".join(value) if isinstance(value, list) else value
+            parts.append(f"{name.replace('_', ' ')} {text}")
     return ", ".join(parts) or "everything"

@@ -19,8 +19,8 @@ from consulops.consulapi.errors import NotFound, PermissionDenied
 TIMEOUT_S = 10.0
 MOST_BYTES = 64 << 20
 _BESIDE = {
-    "reminders/": "{} reminders that consul-alerts would send: ConsulOps has its own memory.",
-    "checks/": "{} states of checks: ConsulOps reads them from Consul.",
+    "reminders/": "Reminders that consul-alerts would send: {}. ConsulOps has a memory of its own.",
+    "checks/": "States of checks that consul-alerts keeps: {}. ConsulOps asks Consul.",
 }
 
 
