@@ -170,7 +170,6 @@
   });
 
   // ---- keys
-  const places = { o: 0, s: 1, n: 2, k: 3, a: 4 };
   let afterG = false;
   document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") {
@@ -179,7 +178,7 @@
     }
     const isTyping = event.target.matches("input, select, textarea, [contenteditable]");
     if (isTyping || event.ctrlKey || event.metaKey || event.altKey || $("dialog[open]")) return;
-    const goTo = afterG && all(".side li a")[places[event.key]];
+    const goTo = afterG && all(".side a[data-key]").find((link) => link.dataset.key === event.key);
     afterG = event.key === "g";
     if (afterG) setTimeout(() => { afterG = false; }, 1500);
     if (goTo) location.assign(goTo.href);

@@ -23,6 +23,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", stub, name="overview"),
     app("health", "services", "nodes", "checks"),
     app("alerts", "list", "routes"),
+    app("events", "list"),
+    app("silences", "list"),
     path(
         "clusters/",
         include(
