@@ -41,9 +41,8 @@ class Feed(models.Model):
     cluster = models.OneToOneField(
         Cluster, on_delete=models.CASCADE, primary_key=True, related_name="event_feed"
     )
-    # What was in the list at the first look happened before anybody asked us.
-    begun_at = models.DateTimeField(null=True)
-    # Whose list it was: another address may be another Consul, with a past of its own.
+    # Whose list we have looked at, empty before the first look. What is in it then happened before
+    # anybody asked us; and another address may be another Consul, with a past of its own.
     address = models.TextField(blank=True, default="")
     # When the list was full of events that we did not know: there may have been more.
     gap_at = models.DateTimeField(null=True)

@@ -64,7 +64,7 @@ def take(cluster: Cluster, found: Sequence[UserEvent], fence: Callable[[], None]
         feed, _ = Feed.objects.get_or_create(cluster=cluster)
         ids = [event.id for event in found]
         known = set(_rows(cluster, ids).values_list("event_id", flat=True))
-        is_first = feed.begun_at is None or (feed.address != cluster.address and not known)
+        is_first = feed.address != cluster.address and not known
         # A shorter list has lost nothing: its agent has been restarted since.
         missed = not is_first and not known and len(found) >= KEPT
         _note(feed, cluster, now, missed)
@@ -80,11 +80,11 @@ def _rows(cluster: Cluster, ids: Sequence[str]) -> Any:
 
 
 def _note(feed: Feed, cluster: Cluster, now: datetime, missed: bool) -> None:
-    before = (feed.begun_at, feed.address, feed.gap_at, feed.error)
-    feed.begun_at, feed.address, feed.error = feed.begun_at or now, cluster.address, ""
+    before = (feed.address, feed.gap_at, feed.error)
+    feed.address, feed.error = cluster.address, ""
     if missed:
         feed.gap_at = now
-    if before != (feed.begun_at, feed.address, feed.gap_at, feed.error):
+    if before != (feed.address, feed.gap_at, feed.error):
         feed.save()
         publish("events")
 
