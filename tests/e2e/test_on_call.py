@@ -69,7 +69,7 @@ def sees_who_was_told(page: Page, house: House) -> None:
         expect(step.get_by_role("img", name="Passed")).to_be_visible()
         # The word beside the icon and the stage's name is the reason.
         expect(step.locator("span")).not_to_be_empty()
-    message = page.locator(".messages > li")
+    message = page.locator("li[id^=delivery-]")
     expect(message).to_have_count(1)
     expect(message).to_contain_text("Sent")
     expect(message).to_contain_text("demo-log")
@@ -99,7 +99,7 @@ def mends_it(page: Page, house: House) -> None:
     house.mend("dc1", CHECK)
     expect(page.get_by_label("How it is")).to_contain_text("Over")
     expect(page).to_have_title(re.compile(rf"^{NAME} on "))
-    expect(page.locator(".messages > li")).to_have_count(2)
+    expect(page.locator("li[id^=delivery-]")).to_have_count(2)
     assert page.evaluate("window.isTheSame")
     reasons = eventually(lambda: [line["reason"] for line in house.told(CHECK)][1:])
     assert reasons == ["resolved"]

@@ -15,7 +15,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.product, pytest.mark.consul]
 NAME, PASSWORD = "vera", "a long walk home"
 PAGES = (
     *("/", "/checks/", "/services/", "/nodes/", "/alerts/", "/alerts/1/", "/routes/"),
-    *("/clusters/", "/clusters/1/", "/notifiers/", "/system/"),
+    *("/history/", "/heatmap/", "/deliveries/", "/deliveries/1/"),
+    *("/clusters/", "/notifiers/", "/system/"),
 )
 # How the names of buttons and links begin that change something.
 _ACTION = re.compile(r"^(Acknowledge|Take|Send|Test|Add|Edit|Delete|Try|Reset|Save)\b")
@@ -28,6 +29,10 @@ def test_a_viewer_reads_everything_and_changes_nothing(house: House, visits: Vis
         page.goto(path)
         expect(page.locator("h1")).to_have_count(1)
         has_no_actions(page)
+    page.goto("/clusters/")
+    page.locator("main").get_by_role("link", name="dc1", exact=True).first.click()
+    expect(page).to_have_title(re.compile("^.*dc1"))
+    has_no_actions(page)
     for name in ("Users", "Audit"):
         expect(page.locator(".side").get_by_role("link", name=name)).to_have_count(0)
     is_refused(page)

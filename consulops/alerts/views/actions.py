@@ -25,7 +25,7 @@ class CommentForm(forms.Form):
     """What somebody writes down about an alert."""
 
     comment = forms.CharField(
-        label="Comment",
+        label="Note",
         max_length=4000,
         widget=forms.Textarea(
             attrs={

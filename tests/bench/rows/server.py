@@ -21,7 +21,7 @@ PAGES = {
     "alerts": "/alerts/",
     "alerts, searched": "/alerts/?q=bulk",
     "clusters": "/clusters/",
-    "cluster": "/clusters/1/",
+    "cluster": "/clusters/{cluster}/",
     "service": f"/service/?cluster={CLUSTER}&name=bulk-service-0",
     "node": f"/node/?cluster={CLUSTER}&name=bulk-node-0",
     "check": "/checks/1/",
@@ -40,14 +40,20 @@ def measure(world: World, trials: int) -> Measured:
     world.set(failing, "critical")
     world.arrivals(failing)
     with signed_in(world) as person:
-        times = {name: times_of(person, world.url + path, trials) for name, path in PAGES.items()}
+        times = {name: times_of(person, url, trials) for name, url in _addresses(world).items()}
     world.recover(failing)
     medians = {name: round(median(samples), 1) for name, samples in times.items()}
     slowest = max(medians, key=medians.__getitem__)
     return Measured(times[slowest], {"slowest": slowest, "medians_ms": medians})
 
 
+def _addresses(world: World) -> dict[str, str]:
+    cluster = world.number("SELECT id FROM clusters_cluster WHERE name = %s", CLUSTER)
+    return {name: world.url + path.format(cluster=cluster) for name, path in PAGES.items()}
+
+
 def signed_in(world: World) -> requests.Session:
+    """The admin's browser."""
     person = requests.Session()
     person.trust_env = False
     login = f"{world.url}/login/"
@@ -60,6 +66,7 @@ def signed_in(world: World) -> requests.Session:
 
 
 def times_of(person: requests.Session, url: str, trials: int) -> list[float]:
+    """How long that address took each time, in milliseconds. Raises Broken."""
     samples = []
     # The first one fills caches, as after any start.
     for trial in range(trials + 1):
