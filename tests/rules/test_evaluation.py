@@ -90,6 +90,13 @@ def test_maintenance_is_not_passing(cluster: Cluster, number: int) -> None:
     assert (status, words.rpartition(": ")[2]) == ("critical", "n1/web-1 in maintenance")
 
 
+def test_maintenance_wins_over_a_warning(cluster: Cluster) -> None:
+    run_instances(cluster, 3)
+    make_rule()
+    see(cluster, instance(1, "warning"), node_check(1, "maintenance", "_node_maintenance"))
+    assert verdicts()[0][1].endswith("n1/web-1 in maintenance")
+
+
 def test_an_instance_is_as_bad_as_its_worst_check(cluster: Cluster) -> None:
     run_instances(cluster, 3)
     make_rule()
@@ -173,6 +180,14 @@ def test_what_a_changed_rule_no_longer_means_is_over(cluster: Cluster) -> None:
     assert verdicts("web-b") == [("gone", "")]
     look_at(cluster)
     assert verdicts("web-b") == [("gone", "")]
+
+
+def test_a_rule_that_means_other_instances_now_misses_none_of_the_old(cluster: Cluster) -> None:
+    see(cluster, instance(1, tags=("blue",)))
+    rule = make_rule(match={"tag": "blue"}, least_passing=1)
+    save_rule(TEST, "enough", {"match": {"tag": "green"}}, rule)
+    look_at(cluster)
+    assert (verdicts(), open_alerts()) == ([("gone", "")], [])
 
 
 def test_a_changed_measure_counts_at_once(cluster: Cluster) -> None:
