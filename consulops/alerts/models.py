@@ -248,7 +248,11 @@ class Delivery(models.Model):
                 condition=Q(state__in=("queued", "retrying")),
                 name="delivery_lane",
             ),
+            models.Index(
+                fields=("lane", "-id"), condition=Q(state="sent"), name="delivery_lane_sent"
+            ),
             models.Index(fields=("-created_at", "-id"), name="delivery_newest"),
+            models.Index(fields=("state", "-created_at", "-id"), name="delivery_by_state"),
         )
 
     def __str__(self) -> str:

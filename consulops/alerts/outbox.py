@@ -38,6 +38,7 @@ FROM notifiers_notifier AS notifier CROSS JOIN LATERAL (
 ) AS due WHERE notifier.enabled
 """
 
+# What somebody gave up while it was being tried stays given up, unless it was taken all the same.
 _CHANGED = ("state", "attempt_count", "finished_at", "next_attempt_at", "error")
 _WRITE = """
 UPDATE alerts_delivery AS one
@@ -46,7 +47,7 @@ SET (state, attempt_count, finished_at, next_attempt_at, error)
 FROM unnest(
     %s::bigint[], %s::text[], %s::int[], %s::timestamptz[], %s::timestamptz[], %s::text[])
     AS new (id, state, attempt_count, finished_at, next_attempt_at, error)
-WHERE one.id = new.id
+WHERE one.id = new.id AND (one.state IN ('queued', 'retrying') OR new.state = 'sent')
 """
 
 
