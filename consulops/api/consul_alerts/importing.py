@@ -68,7 +68,11 @@ class _Task:
     findings: list[Finding]
 
     def run(self) -> Iterator[Change]:
-        """Quiet first, then whom to tell, then the routes: nobody is told by half an import."""
+        """Quiet first, then whom to tell, then the routes: nobody is told by half an import.
+
+        What a route finds while the others are still the old ones waits for its group, as all
+        imported routes do, and is decided anew when the last route is there.
+        """
         yield from self._silences()
         notifiers = {}
         for change, notifier in self._notifiers():
@@ -121,7 +125,6 @@ class _Task:
         others = Route.objects.exclude(name__startswith=self._first)
         before = [row for row in others if first is None or row.position < first]
         values = self._values(len(before))
-        self._hold(mine, values, notifiers)
         self._put(before, 1)
         for name, one in self.plan.routes.items():
             told = [notifiers[notifier] for notifier in one.notifiers]
@@ -149,21 +152,6 @@ class _Task:
             }
             for position, (name, one) in enumerate(self.plan.routes.items(), start=before + 1)
         }
-
-    def _hold(
-        self,
-        mine: Mapping[str, Route],
-        values: Mapping[str, Mapping[str, Any]],
-        notifiers: Mapping[str, Notifier],
-    ) -> None:
-        """Switches off what will change: in between, an alert would be told by the wrong route."""
-        for name, row in mine.items():
-            told = {notifiers[one].pk for one in self.plan.routes[name].notifiers}
-            present = list(row.notifiers.all())
-            same = {one.pk for one in present} == told
-            if same and all(getattr(row, key) == value for key, value in values[name].items()):
-                continue
-            save_route(self.actor, name, {"enabled": False}, present, row)
 
     def _put(self, rows: list[Route], position: int) -> None:
         for place, row in enumerate(rows, start=position):
