@@ -11,12 +11,15 @@ _random = SystemRandom().random
 
 
 class Backoff:
-    """Delays that grow from one failure to the next, with full jitter so that clients spread."""
+    """Delays that grow from one failure to the next, with full jitter so that clients spread.
+
+    Of at most five seconds, so that a Consul that was away for long is found soon after it is back.
+    """
 
     def __init__(
         self,
         base_s: float = 0.1,
-        cap_s: float = 15.0,
+        cap_s: float = 5.0,
         random: Callable[[], float] = _random,
     ) -> None:
         self._base_s = base_s

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from abc import abstractmethod
 
 from django.db import transaction
@@ -24,6 +25,8 @@ from consulops.loops.registry import Loop, register
 
 # The floor below the bell.
 RETRY_S = 15.0
+# Who watched for so long before the trouble begins anew without the pauses of trouble long past.
+WELL_S = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +46,7 @@ class ClusterLoop(Loop):
         """Watches until cancelled; what Consul does wrong is shown, and tried again."""
         bell, backoff = context.bell(postgres.LOOPS), Backoff(base_s=1.0)
         while True:
+            began = time.monotonic()
             try:
                 cluster = await context.database(Cluster.objects.get, pk=int(context.subject))
                 connection = await context.database(cluster.connection)
@@ -56,6 +60,8 @@ class ClusterLoop(Loop):
             except (ConsulError, WrongKey) as error:
                 log.warning("%s", error)
                 await context.database(_record_trouble, context, error)
+                if time.monotonic() - began > WELL_S:
+                    backoff.reset()
                 # A change of the settings may be what mends it.
                 await bell.wait(backoff.next_s())
             except Cluster.DoesNotExist:

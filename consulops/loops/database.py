@@ -17,6 +17,10 @@ T = TypeVar("T")
 PATIENCE_S = 8
 
 
+# What is raised when the server is away, restarts, or became read-only: over with the next link.
+TROUBLE = (OperationalError, InterfaceError, InternalError)
+
+
 class DatabaseThread:
     """Runs functions one after the other in a thread that owns one Django connection."""
 
@@ -40,7 +44,7 @@ def _call(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         if connection.connection is None:
             _connect()
         return function(*args, **kwargs)
-    except (OperationalError, InterfaceError, InternalError):
+    except TROUBLE:
         # The link may be dead: without this every later call would fail on it as well.
         connection.close()
         raise

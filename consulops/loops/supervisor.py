@@ -20,7 +20,7 @@ from consulops.core import postgres
 from consulops.loops import leases, lifeline, registry
 from consulops.loops.bells import Bells
 from consulops.loops.context import Context, LeaseLost
-from consulops.loops.database import DatabaseThread
+from consulops.loops.database import TROUBLE, DatabaseThread
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,8 @@ class Pace:
     run_s: float = 600.0
     first_pause_s: float = 0.5
     longest_pause_s: float = 30.0
+    # The longest pause when it was the database that failed: soon after it is back, all runs again.
+    database_pause_s: float = 2.0
     # A loop gets so long to end; after that the other leases are more important.
     end_s: float = 3.0
     # A loop that ran for so long before it crashed starts again with the first pause.
@@ -166,7 +168,7 @@ class Supervisor:
         """Runs a loop again and again, with longer and longer pauses while it keeps crashing."""
         crashes = 0
         while True:
-            started_at = time.monotonic()
+            started_at, longest_s = time.monotonic(), self._pace.longest_pause_s
             context = Context(
                 key, self.me.owner, epoch, self._database, self._bells, self._is_current
             )
@@ -179,6 +181,10 @@ class Supervisor:
                 log.warning("%s", lost)
                 self._news.ring()
                 return
+            except TROUBLE as failure:
+                longest_s = self._pace.database_pause_s
+                error = traceback.format_exc(limit=-8)
+                log.warning("%s: %s", key, str(failure).strip())
             except Exception:
                 # Whatever it is, it is logged, shown on the System page, and tried again.
                 error = traceback.format_exc(limit=-8)
@@ -188,7 +194,7 @@ class Supervisor:
             ran_well = time.monotonic() - started_at > self._pace.well_s
             crashes = 1 if ran_well else crashes + 1
             await self._record(key, error)
-            await asyncio.sleep(pause_s(crashes, self._pace))
+            await asyncio.sleep(min(pause_s(crashes, self._pace), longest_s))
 
     async def _record(self, key: str, error: str) -> None:
         try:

@@ -20,7 +20,7 @@ def test_the_jitter_is_full_and_the_cap_holds_for_ever(dice: list[float]) -> Non
     rolls = iter(dice)
     backoff = Backoff(random=lambda: next(rolls))
     for number, roll in enumerate(dice):
-        assert backoff.next_s() == roll * min(15.0, 0.1 * 2.0 ** min(number, 32))
+        assert backoff.next_s() == roll * min(5.0, 0.1 * 2.0 ** min(number, 32))
 
 
 def test_a_burst_is_free_and_then_the_rate_holds() -> None:

@@ -9,6 +9,7 @@ from typing import LiteralString
 
 import psycopg
 import pytest
+from django.db import OperationalError
 
 from consulops.core import postgres
 from consulops.loops import registry
@@ -167,6 +168,23 @@ def test_crashed_loop_is_noted_and_runs_again(witness: Witness) -> None:
     assert "ValueError: this went wrong" in lease.error
     assert lease.error_at is not None
     assert not Lease.objects.exclude(key="witness:1").filter(restarts__gt=0).exists()
+
+
+def test_loop_that_the_database_failed_runs_again_soon_however_often(witness: Witness) -> None:
+    async def lose_the_database(context: Context) -> None:
+        if context.subject == "1" and witness.starts.count(context.key) <= 5:
+            raise OperationalError("the connection is closed")
+
+    async def story() -> None:
+        witness.body = lose_the_database
+        patient = Pace(beat_s=0.2, first_pause_s=1000, database_pause_s=0.01)
+        async with supervisor(patient):
+            await witness.until(
+                lambda: witness.starts.count("witness:1") == 6 and "witness:1" in witness.running
+            )
+
+    asyncio.run(story())
+    assert "the connection is closed" in Lease.objects.get(key="witness:1").error
 
 
 def test_loop_that_finds_its_lease_lost_stops_without_being_noted(witness: Witness) -> None:
