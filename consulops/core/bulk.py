@@ -28,7 +28,7 @@ _AS_THEY_ARE = frozenset(
 )
 
 # Up to so many rows COPY gains nothing.
-FEW = 20
+FEW = 4
 
 
 def insert(rows: Sequence[Row]) -> list[Row]:
