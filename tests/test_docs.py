@@ -143,6 +143,12 @@ def test_links_lead_somewhere(file: Path) -> None:
     assert [link for link in links if not (file.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("file", PAGES, ids=lambda file: file.name)
+def test_every_test_that_is_named_as_proof_exists(file: Path) -> None:
+    for path, name in re.findall(r"`(tests/[\w/]+\.py)::(\w+)", file.read_text(encoding="utf-8")):
+        assert re.search(rf"^def {name}\(", (ROOT / path).read_text(encoding="utf-8"), re.M), name
+
+
 def test_ci_runs_the_tests() -> None:
     file = ROOT / ".ci" / "run"
     assert file.stat().st_mode & 0o111

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
 from consulops.alerts.models import Alert
 from consulops.clusters.models import Cluster, ClusterState
+from consulops.consulapi import Backoff
+from consulops.health import loops
 from consulops.health.models import Check, Transition
 from tests.alerts.factories import make_cluster
 from tests.fake_consul import (
@@ -111,6 +114,19 @@ def test_a_lie_from_the_start_is_an_error_and_nothing_is_known(
         eventually(lambda: state.filter(error__contains="web page").exists())
         assert state.get().answered_at is None
         assert picture() == set()
+
+
+def test_trouble_after_a_good_while_makes_no_longer_pause(
+    fake: FakeConsul, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Any while is a good one here, and each pause is twice the one before: 25 are nine hours.
+    monkeypatch.setattr(loops, "WELL_S", 0.0)
+    monkeypatch.setattr(loops, "Backoff", partial(Backoff, cap_s=1e6, random=lambda: 0.001))
+    tell(fake, LIES["no list"][0])
+    with RunningLoop(f"checks:{cluster.pk}"):
+        fake.wait_asked(25)
+        tell_truth(fake)
+        eventually(lambda: picture() == {("bad", "critical"), ("good", "passing")})
 
 
 def test_an_enormous_output_is_cut_and_told(fake: FakeConsul, cluster: Cluster) -> None:
