@@ -83,13 +83,25 @@ class Log(BlockingKind):
         # A link that came in the instant since `resolve` is an error, not a way out.
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW
         with os.fdopen(os.open(path, flags, 0o640), "ab") as file:
-            file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
-        return f"{len(lines)} lines written to {path.name}"
+            begin = _ends_half_a_line(path, os.fstat(file.fileno()).st_size)
+            text = begin + "".join(f"{line}\n" for line in lines)
+            file.write(text.encode("utf-8", "replace"))
+        written = "1 line" if len(lines) == 1 else f"{len(lines)} lines"
+        return f"{written} written to {path.name}"
 
     def _default(self, message: Message) -> list[str]:
         """One line per alert in the form of the settings."""
         form, now = _FORMS[self.config["format"]], datetime.now(UTC)
         return [form(message, alert, now) for alert in message.worst_first()]
+
+
+def _ends_half_a_line(path: Path, size: int) -> str:
+    """A line end, when the last write broke off as the disk was full; else nothing."""
+    if not size:
+        return ""
+    with path.open("rb") as file:
+        file.seek(size - 1)
+        return "" if file.read(1) == b"\n" else "\n"
 
 
 def _lines(own: str) -> list[str]:
