@@ -74,7 +74,7 @@ def sees_who_was_told(page: Page, house: House) -> None:
     expect(message).to_contain_text("Sent")
     expect(message).to_contain_text("demo-log")
     message.locator("summary").click()
-    expect(message.locator(".attempts")).to_contain_text("1 lines written to alerts.log")
+    expect(message.locator(".attempts")).to_contain_text("1 line written to alerts.log")
     (line,) = house.told(CHECK)
     assert (line["reason"], line["status"], line["previous"]) == ("opened", "critical", "passing")
     assert line["output"] == NOTE

@@ -31,9 +31,11 @@ def would_tell(request: HttpRequest) -> HttpResponse:
     if check is not None:
         status = form.cleaned_data["status"] or FAILING[0].value
         parts = rehearse(check, status, timezone.now())
+        told = [story.of_part(part) for part in parts]
         context |= {
             "status": status,
-            "stories": [story.of_part(part) for part in parts],
+            "meaning": [one for one in told if one.matters],
+            "others": [one for one in told if not one.matters],
             "tells": [part for part in parts if part.tells],
             "waits": [part for part in parts if part.waits],
             "next_ones": [part for part in parts if part.escalations and not part.is_silent],
