@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -13,13 +14,12 @@ from consulops.consulapi import (
     Client,
     Connection,
     ConsulError,
-    UserEvent,
     fire_event,
     watch_events,
 )
-from consulops.consulapi.errors import BadAnswer, PermissionDenied, Unreachable
+from consulops.consulapi.errors import BadAnswer, PermissionDenied
 from consulops.lab.cluster import LocalCluster
-from tests.receivers import Answer, WebhookReceiver
+from tests.receivers import Answer, Request, WebhookReceiver
 
 pytestmark = pytest.mark.consul
 
@@ -52,7 +52,6 @@ def test_each_event_wakes_the_watch_at_once(client: Client, fresh_consul: LocalC
         async with lists(fresh_consul.address) as heard:
             assert await heard.get() == []
             for number in range(1, 6):
-                # Half of the indexes go back: they are hashes.
                 await asyncio.to_thread(fire_event, client, f"n{number}", b"")
                 assert await heard.get() == [f"n{one}" for one in range(1, number + 1)]
             assert heard.empty()
@@ -77,10 +76,7 @@ def test_what_consul_refuses_is_said(client: Client) -> None:
         fire_event(client, "a", b"", tag="x")
 
 
-def test_a_token_without_the_right(consul_binary: object) -> None:
-    from pathlib import Path
-
-    assert isinstance(consul_binary, Path)
+def test_a_token_without_the_right(consul_binary: Path) -> None:
     with (
         LocalCluster(consul_binary, acl=True) as guarded,
         Client(Connection("dc1", guarded.address)) as client,
@@ -100,7 +96,7 @@ def test_a_watch_goes_on_after_its_agent_was_away(
             assert isinstance(await heard.get(), ConsulError)
             await asyncio.to_thread(fresh_consul.start_server, 0)
             while isinstance(found := await heard.get(), ConsulError):
-                assert isinstance(found, Unreachable | ConsulError)
+                pass
             assert found == []
 
     asyncio.run(main())
@@ -133,5 +129,24 @@ def test_a_list_without_an_index_is_not_asked_for_in_a_circle() -> None:
         assert asyncio.run(main(other.url.removesuffix("/hook"))) == 0
 
 
-def test_events_are_plain_values() -> None:
-    assert UserEvent("a", "n", b"", "", "", "", 1, 2) == UserEvent("a", "n", b"", "", "", "", 1, 2)
+def test_an_index_that_goes_back_is_as_good_as_any() -> None:
+    """They are hashes of ids."""
+
+    def answer(request: Request) -> Answer:
+        turn = len(other.requests)
+        index = {1: "7", 2: "3"}.get(turn, "")
+        return Answer(body="[]", headers={"X-Consul-Index": index}, hang=turn > 2)
+
+    async def main(address: str) -> list[str]:
+        async with lists(address):
+            asked = await asyncio.to_thread(other.take, 3)
+            return [request.path for request in asked]
+
+    with WebhookReceiver() as other:
+        other.answer = answer
+        paths = asyncio.run(main(other.url.removesuffix("/hook")))
+    assert paths == [
+        "/v1/event/list",
+        "/v1/event/list?index=7&wait=30000ms",
+        "/v1/event/list?index=3&wait=30000ms",
+    ]

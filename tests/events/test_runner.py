@@ -6,13 +6,13 @@ import base64
 import hashlib
 import hmac
 import json
-import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+from cryptography.fernet import Fernet
 from django.utils import timezone
 
 from consulops.clusters.models import Cluster
@@ -50,6 +50,11 @@ def happen(cluster: Cluster, *names: str, payload: bytes = b"v1") -> list[Event]
     take(cluster)
     take(cluster, *(heard(name=name, payload=payload) for name in names))
     return list(Event.objects.order_by("pk"))
+
+
+def until(path: Path) -> str:
+    """A shell script that waits for a file, a minute at most."""
+    return f"for _ in $(seq 600); do test -e {path} && break; sleep 0.1; done"
 
 
 def is_gone(pid: int) -> bool:
@@ -208,30 +213,27 @@ def test_one_handler_gets_its_events_in_order_and_one_at_a_time(
 def test_a_handler_that_hangs_holds_no_other_up(
     cluster: Cluster, folder: Path, hook: WebhookReceiver, tmp_path: Path
 ) -> None:
-    os.mkfifo(tmp_path / "fifo")
-    make_program_handler(write_program(folder, f"cat {tmp_path}/fifo", "slow"), "slow")
+    make_program_handler(write_program(folder, until(tmp_path / "go"), "slow"), "slow")
     make_program_handler(write_program(folder, "true", "quick"), "quick")
     make_handler(url=hook.url)
     with RunningLoop(LOOP):
         happen(cluster, "a", "b")
         hook.take(2)
         assert {run.handler_name for run in ended(4)} == {"quick", "hook"}
-        for count in (5, 6):
-            (tmp_path / "fifo").write_text("go on\n")
-            assert {run.state for run in ended(count)} == {"done"}
+        (tmp_path / "go").touch()
+        assert {run.state for run in ended(6)} == {"done"}
 
 
 def test_a_program_outlives_the_loop_that_started_it(
     cluster: Cluster, folder: Path, tmp_path: Path
 ) -> None:
     """A supervisor hands its loops over every ten minutes."""
-    os.mkfifo(tmp_path / "fifo")
-    make_program_handler(write_program(folder, f"cat {tmp_path}/fifo"))
+    make_program_handler(write_program(folder, f"{until(tmp_path / 'go')}; echo still here"))
     with RunningLoop(LOOP):
         happen(cluster, "deploy")
         eventually(lambda: Run.objects.filter(state="running").exists())
     with RunningLoop(LOOP):
-        (tmp_path / "fifo").write_text("still here\n")
+        (tmp_path / "go").touch()
         (run,) = ended()
     assert (run.state, run.output) == ("done", "still here\n")
 
@@ -287,8 +289,6 @@ def test_the_end_of_a_run_that_was_given_up_is_the_truth(cluster: Cluster, folde
 
 
 def test_a_secret_that_no_key_opens(cluster: Cluster, settings: Any, hook: WebhookReceiver) -> None:
-    from cryptography.fernet import Fernet
-
     make_handler(url=hook.url, secrets={"secret": "s3cr3t"})
     settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
     with RunningLoop(LOOP):
