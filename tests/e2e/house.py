@@ -11,7 +11,7 @@ from typing import Any
 
 import requests
 
-from tests.product import Product
+from tests.product import Product, manage
 
 ADMIN = "admin"
 
@@ -28,6 +28,17 @@ class House:
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.product.port}"
+
+    def apply(self, document: str) -> None:
+        """Sets up what a file of `apply` says; what is there already stays."""
+        file = self.data / "apply.yaml"
+        file.write_text(document, encoding="utf-8")
+        done = manage(self.data, "apply", str(file))
+        assert done.returncode == 0, done.stderr
+
+    def fire(self, datacenter: str, event: str, payload: str) -> None:
+        url = f"{self.consul[datacenter]}/v1/event/fire/{event}"
+        requests.put(url, data=payload, timeout=10).raise_for_status()
 
     def set_check(self, datacenter: str, check_id: str, verb: str, note: str) -> None:
         """As a person does who follows the demo's hint; `verb` is pass, warn or fail."""

@@ -37,14 +37,14 @@ def test_from_an_empty_form_to_a_message_and_to_a_refusal(house: House, visits: 
 def adds_the_notifier(page: Page, receiver: WebhookReceiver) -> None:
     page.get_by_role("link", name="Add notifier").click()
     kinds = page.get_by_role("navigation", name="Kind")
-    page.get_by_label("Name").fill(NOTIFIER)
+    page.get_by_label("Name", exact=True).fill(NOTIFIER)
     kinds.get_by_role("link", name="E-mail").click()
     expect(page.get_by_label("SMTP server")).to_be_visible()
     expect(page.get_by_label("Address")).to_have_count(0)
-    kinds.get_by_role("link", name="Webhook").click()
+    kinds.get_by_role("link", name="Webhook", exact=True).click()
     expect(page.get_by_label("SMTP server")).to_have_count(0)
     # What is not of the kind stays as it was typed.
-    expect(page.get_by_label("Name")).to_have_value(NOTIFIER)
+    expect(page.get_by_label("Name", exact=True)).to_have_value(NOTIFIER)
     page.get_by_label("Address").fill(receiver.url)
 
     receiver.answer = Answer(202, "taken, thank you")
@@ -62,14 +62,15 @@ def adds_the_notifier(page: Page, receiver: WebhookReceiver) -> None:
 def adds_the_route(page: Page) -> None:
     page.goto("/routes/")
     page.get_by_role("link", name="Add route").click()
-    page.get_by_label("Name").fill(ROUTE)
-    page.get_by_role("textbox", name="Service").fill("(")
+    page.get_by_label("Name", exact=True).fill(ROUTE)
+    service = page.get_by_role("textbox", name="Service optional", exact=True)
+    service.fill("(")
     preview = page.locator("#preview")
     expect(preview).to_contain_text("Mend these first")
-    page.get_by_role("textbox", name="Service").fill("api")
+    service.fill("api")
     expect(preview).to_contain_text("Matches 2 of the")
     expect(preview).to_contain_text(NAME)
-    page.get_by_label(NOTIFIER).check()
+    page.get_by_role("group", name="Notifiers").get_by_label(NOTIFIER).check()
     page.get_by_role("button", name="Save").click()
     expect(page.locator("tr", has_text=ROUTE)).to_contain_text("Never tried")
 
