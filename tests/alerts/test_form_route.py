@@ -159,7 +159,7 @@ def test_hours_escalation_and_meta(as_admin: Client) -> None:
     hours = {"days": ["mon", "tue"], "begin": "08:00", "end": "18:00", "timezone": "Europe/Berlin"}
     assert route.active_hours == [hours]
     page = text(as_admin, "/routes/")
-    for words in ("service meta team", "boss", "after 10 min", "08:00–18:00 (Europe/Berlin)"):
+    for words in ("service meta team", "boss", "after 10 min", "(Europe/Berlin)"):
         assert words in page
 
 
