@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db.models import Q, QuerySet
+from django.db import connection
+from django.db.models import QuerySet
 
 from consulops.alerts.grouping import Groups, group_key
 from consulops.alerts.messages import Letter, Outgoing
@@ -19,6 +20,8 @@ from consulops.health.matching import Subject
 from consulops.live.services import publish
 
 _CHUNK = 1000
+_TOGETHER = "SELECT pg_advisory_xact_lock_shared(hashtext('consulops alerts'))"
+_ALONE = "SELECT pg_advisory_xact_lock(hashtext('consulops alerts'))"
 _DECIDED = (
     *("said", "said_at", "told_at", "escalated_at", "due_at", "verdicts", "decided_at"),
     *("group_key", "group_since", "route_name"),
@@ -161,17 +164,30 @@ def next_due() -> datetime | None:
 
 
 def due(now: datetime, limit: int = _CHUNK) -> list[Alert]:
-    """The alerts that the pipeline must look at again by now, locked.
+    """The alerts that have rested or that the pipeline must look at again by now, locked.
 
     A notice whose group's wait is over brings the whole group.
     """
     ready = Notice.objects.filter(due_at__lte=now, route__enabled=True).order_by("due_at")[:limit]
     rows = list(ready.values_list("alert_id", "route_id", "group_key", "group_since"))
-    condition = Q(pk__in={alert for alert, *_ in rows})
+    found = {alert for alert, *_ in rows}
+    found.update(Alert.objects.filter(stable_at__lte=now).values_list("pk", flat=True))
     for route, key in {(route, key) for _, route, key, since in rows if since is not None}:
         members = Notice.objects.filter(route=route, group_key=key, group_since__isnull=False)
-        condition |= Q(pk__in=members.values("alert"))
-    return lock(Alert.objects.filter(condition)) if rows else []
+        found.update(members.values_list("alert", flat=True))
+    # All at once: who locks some and then others stands in the way of who does it the other way.
+    return lock(Alert.objects.filter(pk__in=found)) if found else []
+
+
+def hold(*, alone: bool = False) -> None:
+    """Keeps what decisions rest on as it is until the caller's transaction ends.
+
+    Decisions are made together; who changes what they rest on (a route, a silence, what is in
+    maintenance) is `alone`. Else an alert that opens at that moment would be decided by what was
+    before, and the change would not see it: nobody would look at it again.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_ALONE if alone else _TOGETHER)
 
 
 def lock(alerts: QuerySet[Alert]) -> list[Alert]:

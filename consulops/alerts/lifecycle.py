@@ -7,14 +7,16 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Model, Q
 from django.utils import timezone
 
 from consulops.alerts import evaluation, surroundings
-from consulops.alerts.models import Alert, Noise
+from consulops.alerts.models import Alert, Noise, Notice
 from consulops.alerts.table import Table
 from consulops.core import bulk
 from consulops.core.status import FAILING, LOOKS, Status, parse
 from consulops.health.models import Transition
+from consulops.notifiers.models import Notifier
 
 _OVER = (Status.PASSING, Status.GONE)
 
@@ -29,6 +31,8 @@ def on_transitions(sender: type[Transition], transitions: Sequence[Transition], 
 
     Runs inside the transaction that records the changes.
     """
+    places = surroundings.changed(transitions)
+    evaluation.hold(alone=places is not None)
     now = timezone.now()
     # The last word of each check counts: one batch may hold two changes of the same check.
     last = {transition.check_ref_id: transition for transition in transitions}
@@ -38,7 +42,7 @@ def on_transitions(sender: type[Transition], transitions: Sequence[Transition], 
     restless = _restless(last, table.noise, now)
     fresh = _open([one for pk, one in last.items() if pk not in taken], restless, table.noise)
     moved = _move(present, last, restless, table.noise)
-    freed = _surrounded(transitions, {alert.pk for alert in (*moved, *fresh)})
+    freed = _surrounded(places, {alert.pk for alert in (*moved, *fresh)})
     evaluation.evaluate(fresh, now, fresh=True, table=table)
     evaluation.evaluate(moved + freed, now, table=table)
 
@@ -69,7 +73,7 @@ def _move(
     ]
     for alert in moved:
         transition = last[alert.check_ref_id]
-        if alert.check_ref_id in restless or alert.stable_at:
+        if alert.check_ref_id in restless or (alert.stable_at and noise.flap_changes):
             _call_flapping(alert, transition.at, noise)
         _follow(alert, transition.status, transition.at)
     _save(moved)
@@ -121,9 +125,8 @@ def _open(transitions: Sequence[Transition], restless: set[int], noise: Noise) -
     return bulk.insert(alerts)
 
 
-def _surrounded(transitions: Sequence[Transition], known: set[int]) -> list[Alert]:
+def _surrounded(places: Q | None, known: set[int]) -> list[Alert]:
     """The open alerts around which something larger began or ended just now."""
-    places = surroundings.changed(transitions)
     if places is None:
         return []
     open_alerts = Alert.objects.filter(places, resolved_at__isnull=True).exclude(pk__in=known)
@@ -133,27 +136,47 @@ def _surrounded(transitions: Sequence[Transition], known: set[int]) -> list[Aler
 def evaluate_due() -> int:
     """Looks again at every alert that has rested, and whose wait or reminder is over; how many."""
     with transaction.atomic():
+        evaluation.hold()
         now = timezone.now()
-        settled = _settle(now)
         alerts = evaluation.due(now)
-        known = {alert.pk for alert in settled}
-        alerts = settled + [alert for alert in alerts if alert.pk not in known]
+        _settle([alert for alert in alerts if alert.stable_at and alert.stable_at <= now])
         evaluation.evaluate(alerts, now)
     return len(alerts)
 
 
-def _settle(now: datetime) -> list[Alert]:
-    """The alerts whose checks flapped and have rested: from now on they are as their checks are."""
-    rested = evaluation.lock(Alert.objects.filter(stable_at__lte=now))
+def _settle(rested: Sequence[Alert]) -> None:
+    """Alerts whose checks flapped and have rested are from now on as their checks are."""
     for alert in rested:
         alert.flapping_since = alert.stable_at = None
         if alert.check_ref.status != Status.UNKNOWN:
             _follow(alert, alert.check_ref.status, alert.check_ref.since)
     _save(rested)
-    return rested
 
 
 def look_again(**_: Any) -> None:
-    """Decides anew about every open alert: a route, a silence or what they mean has changed."""
-    alerts = evaluation.lock(Alert.objects.filter(resolved_at__isnull=True))
-    evaluation.evaluate(alerts, timezone.now())
+    """Decides anew about every open alert: a route, a silence or what they mean has changed.
+
+    Also about those that are over and whose end waits to be told: it comes before the next failure.
+    """
+    waiting = Notice.objects.filter(due_at__isnull=False).values_list("alert", flat=True)
+    _look_again_at(Q(resolved_at__isnull=True) | Q(pk__in=set(waiting)))
+
+
+def on_notifier(sender: type[Notifier], created: bool, **_: Any) -> None:
+    """Routes whose notifier is switched on have somebody to tell of what is open."""
+    if not created:
+        look_again()
+
+
+def on_metas(sender: type[Model], meta: str, cluster_id: int, nodes: set[str], **_: Any) -> None:
+    """Consul tells of a failure before it tells of the meta of what is new."""
+    if Table.load(timezone.now()).needs(meta):
+        places = Q(cluster=cluster_id, check_ref__node__in=nodes)
+        _look_again_at(places & Q(resolved_at__isnull=True))
+
+
+def _look_again_at(concerned: Q) -> None:
+    with transaction.atomic():
+        evaluation.hold(alone=True)
+        alerts = evaluation.lock(Alert.objects.filter(concerned))
+        evaluation.evaluate(alerts, timezone.now())

@@ -38,7 +38,9 @@ class Outgoing:
     def write(self, now: datetime, table: Table) -> int:
         """Stores a delivery for each message and notifier; returns how many."""
         deliveries, links = [], []
-        for letter, alerts in self.alerts.items():
+        # Ends first: a check that failed anew has an earlier alert whose end may be told with it.
+        ordered = sorted(self.alerts.items(), key=lambda one: one[0].reason is not Reason.RESOLVED)
+        for letter, alerts in ordered:
             facts = tuple(facts_of(alert) for alert in alerts)
             for notifier in _told(letter, table):
                 delivery = _delivery(now, letter, notifier, facts)

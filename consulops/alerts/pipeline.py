@@ -278,7 +278,9 @@ def _kind_of_message(now: Situation) -> Reason:
 
 
 def _told_again_at(now: Situation, kind: Reason) -> datetime | None:
-    """When to look again after this message, unless something changes before."""
+    """When to look again after this message, unless something changes before; at once for what
+    was due as well.
+    """
     if kind is Reason.RESOLVED or now.acknowledged_by:
         return None
     # Those who come next heard it now: the clock of the others' reminders goes on.
@@ -286,7 +288,8 @@ def _told_again_at(now: Situation, kind: Reason) -> datetime | None:
     escalate_at = None
     if not now.escalated_at and kind is not Reason.ESCALATED:
         escalate_at = _after(now.told_at or now.now, now.terms.escalate_after_s)
-    return _first(escalate_at, _after(said_at, now.terms.remind_every_s))
+    due = _first(escalate_at, _after(said_at, now.terms.remind_every_s))
+    return max(due, now.now) if due else None
 
 
 def _is_due(now: Situation, when: datetime | None) -> bool:

@@ -31,6 +31,7 @@ _CHUNK = 1000
 def acknowledge(actor: Actor, alerts: Sequence[Alert], comment: str) -> list[Alert]:
     """Says that somebody looks after these open alerts, which ends reminders; returns those."""
     with transaction.atomic():
+        evaluation.hold()
         taken = evaluation.lock(
             Alert.objects.filter(
                 pk__in=[alert.pk for alert in alerts],
@@ -51,6 +52,7 @@ def acknowledge(actor: Actor, alerts: Sequence[Alert], comment: str) -> list[Ale
 def unacknowledge(actor: Actor, alert: Alert) -> None:
     """Takes an acknowledgement back: reminders go on."""
     with transaction.atomic():
+        evaluation.hold()
         rows = evaluation.lock(
             Alert.objects.filter(
                 pk=alert.pk, resolved_at__isnull=True, acknowledged_at__isnull=False
@@ -80,6 +82,8 @@ def save_route(
     compile_match(values.get("match", route.match if route else {}))
     windows.parse(values.get("active_hours", route.active_hours if route else []))
     with transaction.atomic():
+        # First of all: whoever decides about alerts waits for no route that is locked here.
+        evaluation.hold(alone=True)
         before = _snapshot(route)
         is_new = route is None
         route = route or Route(position=_last_position() + 1)
@@ -117,6 +121,7 @@ def _last_position() -> int:
 def delete_route(actor: Actor, route: Route) -> None:
     """Removes a route; what it has told stays in the history."""
     with transaction.atomic():
+        evaluation.hold(alone=True)
         record(actor, "route.deleted", route, {})
         route.delete()
         lifecycle.look_again()
@@ -132,6 +137,7 @@ def move_route(actor: Actor, route: Route, up: bool) -> None:
 def place_route(actor: Actor, route: Route, place: int) -> None:
     """Puts a route at this place of the order, the first is 0; one beyond the ends does nothing."""
     with transaction.atomic():
+        evaluation.hold(alone=True)
         order = list(Route.objects.select_for_update())
         before = order.index(route)
         if not 0 <= place < len(order) or place == before:
@@ -149,6 +155,7 @@ def place_route(actor: Actor, route: Route, place: int) -> None:
 def save_noise(actor: Actor, values: Mapping[str, Any]) -> list[str]:
     """Changes what is noise and decides anew about every open alert; names what changed."""
     with transaction.atomic():
+        evaluation.hold(alone=True)
         noise = Noise.objects.select_for_update().first() or Noise()
         before = {name: getattr(noise, name) for name in values}
         for name, value in values.items():

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 from django.db.models import Q
 
-from consulops.alerts.models import Alert
+from consulops.alerts.models import Alert, Notice
+from consulops.alerts.pipeline import FLAPPING
 from consulops.alerts.table import Table
 from consulops.clusters.models import Cluster
-from consulops.core.status import Status
+from consulops.core.status import FAILING, Status
 from consulops.health.matching import Subject
 from consulops.health.models import Check, Instance, Node, Source, Transition
 
@@ -75,8 +76,11 @@ class Surroundings:
                 self.nodes_down.add((check.cluster_id, check.node))
 
     def _is_heard(self, check: Check, table: Table) -> bool:
-        """A failure that nobody hears of cannot speak for others."""
-        return table.somebody_hears(self.subject(check, check.cluster, check.status))
+        """A failure that nobody hears of, or heard of before, cannot speak for others."""
+        if table.somebody_hears(self.subject(check, check.cluster, check.status)):
+            return True
+        told = Notice.objects.filter(alert__check_ref=check, said__in=(*FAILING, FLAPPING))
+        return bool(table.asleep_until) and told.filter(alert__resolved_at__isnull=True).exists()
 
     def maintenance(self, check: Check) -> str:
         """What is in maintenance, in words."""

@@ -65,9 +65,14 @@ class Table:
         return reasons
 
     def somebody_hears(self, subject: Subject) -> bool:
-        """Whether any route tells anybody of the subject."""
+        """Whether any route tells anybody of the subject, and is not outside its hours now."""
         reasons = self.mismatches(subject)
-        return any(not reasons[route.pk] and self.notifiers.get(route.pk) for route in self.routes)
+        return any(
+            not reasons[route.pk]
+            and self.notifiers.get(route.pk)
+            and route.pk not in self.asleep_until
+            for route in self.routes
+        )
 
     def silence(self, subject: Subject) -> Hold:
         """The silence that means the subject and holds longest, if there is one."""

@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any, TypeVar
 
 from django.contrib.postgres.fields import ArrayField
-from django.db import connection, models
+from django.db import connection, models, transaction
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
@@ -48,8 +48,10 @@ def insert(rows: Sequence[Row]) -> list[Row]:
     return list(rows)
 
 
+# Without one the rows would be gone before they are used.
+@transaction.atomic(savepoint=False)
 def update(rows: Sequence[models.Model], names: Sequence[str]) -> None:
-    """Writes these fields of rows that are all there. Needs a transaction of the caller."""
+    """Writes these fields of rows that are all there, in one transaction."""
     if not rows:
         return
     meta = rows[0]._meta
@@ -103,8 +105,9 @@ def _copy(cursor: Any, table: str, rows: Sequence[models.Model], fields: Sequenc
 def _reader(field: Any) -> Callable[[Any], Any]:
     """How a row's value of this field is got for the database."""
     own = attrgetter(field.attname)
-    if type(field) in _AS_THEY_ARE and not getattr(field, "auto_now", False):
+    sets_itself = getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False)
+    if type(field) in _AS_THEY_ARE and not sets_itself:
         return own
-    if type(field) is models.JSONField:
+    if type(field) is models.JSONField and not field.null and field.encoder is None:
         return lambda row: Jsonb(own(row))
     return lambda row: field.get_db_prep_save(field.pre_save(row, True), connection)

@@ -20,6 +20,7 @@ from consulops.consulapi.errors import BadAnswer, BadRequest
 from consulops.consulapi.pace import TokenBucket
 from consulops.health.models import Instance
 from consulops.health.observation import cut, short
+from consulops.health.signals import metas_changed
 from consulops.live.services import publish
 from consulops.loops.context import Context
 
@@ -200,4 +201,6 @@ def _store(
             update_fields=("service", "meta"),
             batch_size=_CHUNK,
         )
+        what = {"meta": "service_meta", "cluster_id": cluster_id}
+        metas_changed.send(sender=Instance, nodes={node for node, _ in changed}, **what)
         publish("checks")

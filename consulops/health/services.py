@@ -20,7 +20,7 @@ from consulops.health import hours
 from consulops.health.models import Check, CheckHour, Node, Service, Source, Transition
 from consulops.health.observation import Key, Observation, cut, short
 from consulops.health.picture import Known
-from consulops.health.signals import transitions_recorded
+from consulops.health.signals import metas_changed, transitions_recorded
 from consulops.live.services import publish
 
 # What may change without a change of status.
@@ -189,7 +189,9 @@ def store_nodes(where: Recording, listing: Sequence[Mapping[str, Any]]) -> None:
         nodes[node.name] = node
     with transaction.atomic():
         where.fence()
-        Node.objects.filter(cluster_id=where.cluster.pk).exclude(name__in=nodes).delete()
+        present = Node.objects.filter(cluster_id=where.cluster.pk)
+        before = dict(present.values_list("name", "meta"))
+        present.exclude(name__in=nodes).delete()
         Node.objects.bulk_create(
             nodes.values(),
             update_conflicts=True,
@@ -197,6 +199,10 @@ def store_nodes(where: Recording, listing: Sequence[Mapping[str, Any]]) -> None:
             update_fields=("address", "meta"),
             batch_size=_CHUNK,
         )
+        other = {name for name, node in nodes.items() if before.get(name, {}) != node.meta}
+        if other:
+            what = {"meta": "node_meta", "cluster_id": where.cluster.pk, "nodes": other}
+            metas_changed.send(sender=Node, **what)
         publish("checks")
 
 

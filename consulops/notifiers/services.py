@@ -60,7 +60,8 @@ def save_notifier(actor: Actor, notifier: Notifier) -> bool:
 
     `config` and `secrets` must come from `from_config` or the form, which check them.
     """
-    before = Notifier.objects.select_for_update().filter(pk=notifier.pk).first()
+    # Its key stays, so that messages to it can be made meanwhile.
+    before = Notifier.objects.select_for_update(no_key=True).filter(pk=notifier.pk).first()
     changes = changed_fields(_facts(before), _facts(notifier), {"secrets"})
     if before and not changes:
         return False

@@ -11,6 +11,7 @@ from django.utils import timezone
 from consulops.core import bulk
 from consulops.core.status import Status
 from consulops.health.models import Check
+from consulops.silences.models import Silence
 from tests.alerts.factories import make_cluster
 
 pytestmark = pytest.mark.django_db
@@ -90,6 +91,23 @@ def test_what_is_there_already_is_refused_as_django_does(size: int) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         bulk.insert(twins)
     assert Check.objects.count() == size
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("size", SIZES)
+def test_an_update_needs_no_transaction_of_the_caller(size: int) -> None:
+    made = bulk.insert(checks(size))
+    for row in made:
+        row.status = Status.WARNING
+    bulk.update(made, ("status",))
+    assert set(Check.objects.values_list("status", flat=True)) == {"warning"}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_fields_that_set_themselves_do_so(size: int) -> None:
+    rows = [Silence(comment="x", author_name="ada") for _ in range(size)]
+    assert all(row.created_at and row.updated_at for row in bulk.insert(rows))
+    assert Silence.objects.count() == size
 
 
 def test_nothing_is_nothing() -> None:
