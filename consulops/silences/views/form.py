@@ -51,7 +51,7 @@ def try_out(request: HttpRequest) -> HttpResponse:
     silence: Silence | None = _row(Silence.objects.all(), request.POST.get("silence", ""))
     form = SilenceForm(request.POST, may_be_endless=_may_be_endless(request), silence=silence)
     wrong = form.wrong_matchers()
-    context: dict[str, Any] = {"wrong": wrong, "tried": True}
+    context: dict[str, Any] = {"wrong": wrong, "tried": True, "is_tried": True}
     if not wrong:
         context |= _preview(form.match())
     if is_fragment(request):
@@ -62,7 +62,7 @@ def try_out(request: HttpRequest) -> HttpResponse:
 def _preview(match: dict[str, Any]) -> dict[str, Any]:
     compiled = compile_match(match)
     (reach,) = reaches([compiled])
-    return {"reach": reach, "means_everything": means_everything(compiled)}
+    return {"reach": reach, "means_everything": means_everything(compiled), "is_tried": True}
 
 
 def _begin_with(request: HttpRequest) -> dict[str, Any]:
