@@ -55,6 +55,10 @@ class Picture:
         """The checks that we know in this state and that a listing of the state lacks."""
         return self._keys[status] - {key_of(entry) for entry in listing}
 
+    def is_gone(self, key: Key) -> bool:
+        """Whether this check was there once and is no more."""
+        return key in self._keys[Status.GONE]
+
     def learn(self, observations: Iterable[Observation]) -> None:
         """From now on these are known."""
         for seen in observations:

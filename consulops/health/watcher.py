@@ -64,6 +64,8 @@ class CheckWatcher:
         self.cluster = cluster
         self.client = client
         self.picture = Picture({})
+        # Learnt, and not yet on its way to the database.
+        self._waiting: dict[Key, Observation] = {}
         self._answered = asyncio.Event()
 
     async def run(self) -> None:
@@ -191,13 +193,31 @@ class CheckWatcher:
         self.picture.learn(news)
         self.picture.forget(gone)
         where = services.Recording(self.cluster, self.context.fence, watched)
+        older = self._overtaken([*(one.key for one in news), *gone])
+        self._waiting |= {one.key: one for one in news}
+        if older:
+            await self.context.database(services.record, where, older)
         # In parts: what fails first is told first, and other loops have their turn between. What
         # belongs together comes together, so that a group shares its message.
         news.sort(key=lambda one: one.service)
-        for seen in _parts(news):
-            await self.context.database(services.record, where, seen)
+        for part in _parts(news):
+            if seen := self._turn_of(part):
+                await self.context.database(services.record, where, seen)
         for keys in _parts(gone):
-            await self.context.database(services.record, where, (), keys)
+            # Some may have come back meanwhile.
+            if still := [key for key in keys if self.picture.is_gone(key)]:
+                await self.context.database(services.record, where, (), still)
+
+    def _overtaken(self, keys: Iterable[Key]) -> list[Observation]:
+        """What still waits of these checks: to be written now, before what is newer."""
+        return [self._waiting.pop(key) for key in keys if key in self._waiting]
+
+    def _turn_of(self, part: Iterable[Observation]) -> list[Observation]:
+        """Those of a part that were not written before their turn; they wait no longer."""
+        seen = [one for one in part if self._waiting.get(one.key) is one]
+        for one in seen:
+            del self._waiting[one.key]
+        return seen
 
     async def _read_since(self, path: str, index: int) -> Answer:
         """An answer that is at least as new as what we were told at this index."""

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
 from itertools import count
+from typing import Any
 
 import pytest
 
 from consulops.accounts.audit import Actor
 from consulops.clusters.models import Cluster, ClusterState
 from consulops.clusters.services import save_cluster
+from consulops.health import services, watcher
 from consulops.health.models import Check, Node, Service, Transition
+from consulops.health.observation import Observation
+from consulops.health.picture import Picture
 from consulops.lab.cluster import LocalCluster
 from consulops.lab.registrations import ttl_check
 from tests.looping import RunningLoop
-from tests.waiting import eventually
+from tests.waiting import WAIT_S, eventually
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.consul]
 
@@ -94,6 +99,37 @@ def test_what_changed_while_nobody_watched_is_found_at_start(
         eventually(lambda: status_of(name) == "critical" and status_of(other) == "gone")
     found = Transition.objects.filter(check_ref__check_id=name).latest("pk")
     assert (found.previous, found.status, found.watched) == ("passing", "critical", False)
+
+
+def test_what_changes_again_while_it_waits_for_its_turn_is_written_in_order(
+    consul: LocalCluster, watched: RunningLoop, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The recovery is known when the first of many failures has just been written."""
+    checks = consul.register_many(4, nodes=1, prefix=name)
+    eventually(lambda: all(status_of(check) == "passing" for _, check in checks))
+    known, begun = threading.Event(), threading.Event()
+    learn, record = Picture.learn, services.record
+
+    def learning(picture: Picture, seen: Sequence[Observation]) -> None:
+        learn(picture, seen)
+        if begun.is_set() and (checks[-1], "passing") in {(one.key, one.status) for one in seen}:
+            known.set()
+
+    def recording(*arguments: Any) -> list[Transition]:
+        found = record(*arguments)
+        if not begun.is_set():
+            begun.set()
+            consul.set_catalog_check(*checks[-1], "passing")
+            assert known.wait(WAIT_S)
+        return found
+
+    monkeypatch.setattr(watcher, "PART", 1)
+    monkeypatch.setattr(Picture, "learn", learning)
+    monkeypatch.setattr(services, "record", recording)
+    consul.set_catalog_checks(checks, "critical")
+    eventually(lambda: all(history(check) for _, check in checks))
+    both = [("passing", "critical"), ("critical", "passing")]
+    eventually(lambda: history(checks[-1][1]) == both)
 
 
 def test_a_check_that_comes_back_is_the_same_check(
