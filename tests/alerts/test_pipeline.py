@@ -140,6 +140,33 @@ def test_who_comes_next_is_told_right_after_a_change_that_came_late() -> None:
     assert decide(told).reason is Reason.ESCALATED
 
 
+def test_after_an_escalation_only_reminders_are_left() -> None:
+    late = replace(TOLD, terms=Terms(escalate_after_s=60), told_at=TOLD.said_at)
+    assert decide(late).reason is Reason.ESCALATED
+    assert decide(late).due_at is None
+    assert TOLD.said_at is not None
+    reminded = replace(late, terms=Terms(escalate_after_s=60, remind_every_s=900))
+    assert decide(reminded).due_at == TOLD.said_at + timedelta(seconds=900)
+
+
+def test_news_of_what_is_acknowledged_is_not_repeated() -> None:
+    terms = Terms(remind_every_s=60, escalate_after_s=60)
+    news = replace(TOLD, status="warning", acknowledged_by="otto", terms=terms)
+    assert decide(news).reason is Reason.CHANGED
+    assert decide(news).due_at is None
+
+
+def test_a_group_waits_from_now_on_however_long_its_first_has_failed() -> None:
+    old = replace(FRESH, since=NOW - timedelta(hours=1))
+    first = replace(old, terms=Terms(grouped=True, group_wait_s=10))
+    assert decide(first).due_at == NOW + timedelta(seconds=10)
+
+
+def test_what_flaps_is_looked_at_again_when_it_has_rested() -> None:
+    rested_at = NOW + timedelta(minutes=5)
+    assert decide(replace(TOLD, said="flapping", stable_at=rested_at)).due_at == rested_at
+
+
 NEVER = [""] * 6
 lately = st.integers(0, 200).map(lambda s: NOW - timedelta(seconds=s))
 soon = st.integers(1, 200).map(lambda s: NOW + timedelta(seconds=s))

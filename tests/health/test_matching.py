@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from consulops.health.matching import BadMatch, Subject, compile_match
@@ -37,6 +39,12 @@ def test_matches(match: dict[str, object]) -> None:
 )
 def test_a_mismatch_says_why(match: dict[str, object], reason: str) -> None:
     assert reason in compile_match(match).mismatch(WEB)
+
+
+def test_an_output_of_several_lines_is_matched_as_a_whole() -> None:
+    subject = replace(WEB, output="first\ncannot connect\nlast")
+    assert compile_match({"output": ".*cannot.*"}).mismatch(subject) == ""
+    assert compile_match({"output": "cannot.*"}).mismatch(subject)
 
 
 def test_any_tag_includes_none() -> None:
