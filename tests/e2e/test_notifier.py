@@ -97,7 +97,7 @@ def gets_the_message(page: Page, body: dict[str, Any]) -> None:
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", alert["since"])
     page.goto(alert["url"])
     expect(page.locator("h1")).to_contain_text(NAME)
-    expect(page.locator(".messages")).to_contain_text(f"to {NOTIFIER} by {ROUTE}")
+    expect(page.locator("li[id^=delivery-]")).to_contain_text(f"to {NOTIFIER} by {ROUTE}")
 
 
 def sees_the_refusal(page: Page) -> None:
