@@ -45,7 +45,7 @@ class Surroundings:
     @classmethod
     def of(cls, alerts: Sequence[Alert], table: Table) -> Surroundings:
         """Looked up in as few queries as possible, most often one."""
-        clusters = {alert.cluster_id for alert in alerts}
+        clusters = {alert.cluster_id: alert.cluster for alert in alerts}
         nodes = {alert.check_ref.node for alert in alerts}
         found = cls()
         if table.needs("node_meta"):
@@ -59,7 +59,9 @@ class Surroundings:
         found._look_for_larger(clusters, nodes, table)
         return found
 
-    def _look_for_larger(self, clusters: set[int], nodes: set[str], table: Table) -> None:
+    def _look_for_larger(
+        self, clusters: Mapping[int, Cluster], nodes: set[str], table: Table
+    ) -> None:
         where = {
             "clusters": list(clusters),
             "nodes": list(nodes),
@@ -67,6 +69,7 @@ class Surroundings:
             "cluster_check": CLUSTER_CHECK,
         }
         for check in Check.every.raw(_LARGER, where):
+            check.cluster = clusters[check.cluster_id]
             if check.status == Status.MAINTENANCE:
                 self.resting.add((check.cluster_id, check.node, check.service_id))
             elif check.check_id == CLUSTER_CHECK:

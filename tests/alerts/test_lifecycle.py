@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from consulops.alerts import lifecycle, services
 from consulops.alerts.models import Alert, Delivery, Notice
+from consulops.alerts.surroundings import Surroundings
+from consulops.alerts.table import Table
 from consulops.clusters.models import Cluster
 from consulops.health.models import Node
 from consulops.silences.models import Silence
@@ -105,6 +109,23 @@ def test_what_flaps_has_to_last_from_when_it_began_to(clock: Any) -> None:
         after(clock, 20)
         change(cluster, status)
     assert told() == ["flapping warning"]
+
+
+# Around them
+
+
+def test_many_nodes_that_are_down_are_looked_at_together(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    cluster = make_cluster()
+    make_route(make_notifier())
+    nodes = [f"n{number}" for number in range(9)]
+    down = [observation("serfHealth", node=one, service="", service_id="") for one in nodes]
+    see(cluster, *down, *(observation(node=one) for one in nodes))
+    alerts = list(Alert.objects.select_related("check_ref", "cluster"))
+    table = Table.load(timezone.now())
+    with django_assert_num_queries(1):
+        assert len(Surroundings.of(alerts, table).nodes_down) == 9
 
 
 # Groups
