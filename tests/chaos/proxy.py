@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from types import TracebackType
 from typing import Self
 
@@ -24,10 +23,10 @@ class Proxy:
     def __init__(self, target: int) -> None:
         self.target = target
         self.port = 0
-        self.accepted = 0
         self.answer_bytes: int | None = None
         self._stalls = self._cuts = False
         self._links: set[_Link] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._closing = asyncio.Event()
         self._ready = threading.Event()
@@ -96,24 +95,34 @@ class Proxy:
         self._ready.set()
         await self._closing.wait()
         server.close()
-        for link in self._links:
-            link.reset()
+        # Each ends its connections; these close a turn of the loop later.
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.sleep(0)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.accepted += 1
-        if self._cuts:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            if not self._cuts:
+                await self._pass_on(reader, writer)
+        except OSError:
+            return  # one of the sides was faster
+        finally:
             writer.transport.abort()
-            return
-        with suppress(OSError):
-            there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.target)
-            link = _Link(writer, there_writer, self.answer_bytes)
-            link.dead = self._stalls
-            self._links.add(link)
-            try:
-                await link.carry(reader, there_reader)
-            finally:
-                self._links.discard(link)
-        writer.transport.abort()
+            self._tasks.discard(task)
+
+    async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there_reader, there_writer = await asyncio.open_connection("127.0.0.1", self.target)
+        link = _Link(writer, there_writer, self.answer_bytes)
+        link.dead = self._stalls
+        self._links.add(link)
+        try:
+            await link.carry(reader, there_reader)
+        finally:
+            self._links.discard(link)
 
 
 class _Link:
