@@ -66,6 +66,8 @@ class CheckWatcher:
         self.picture = Picture({})
         # Learnt, and not yet on its way to the database.
         self._waiting: dict[Key, Observation] = {}
+        # Consul's index of the whole list that was taken in last.
+        self._read_at = 0
         self._answered = asyncio.Event()
 
     async def run(self) -> None:
@@ -96,6 +98,7 @@ class CheckWatcher:
             raise self._no_checks()
         await self._take(listing, in_order=False, watched=False)
         await self._record([], self.picture.absent(listing), watched=False)
+        self._read_at = answer.index
         await self._alive()
 
     async def _follow(self, status: Status, *, sign_of_life: bool = False) -> None:
@@ -120,21 +123,19 @@ class CheckWatcher:
 
     async def _follow_whole(self) -> None:
         """The truth, at a pace that follows from what it costs."""
-        read_at = 0
         async with self._watch(WHOLE, WHOLE_WAIT_S, BELL) as updates:
             async for update in updates:
-                if update.changed and not update.reset and update.index <= read_at:
+                if update.changed and not update.reset and update.index <= self._read_at:
                     continue
                 # The fast road goes first.
                 await asyncio.sleep(WHOLE_PACE_MIN_S)
                 began = time.monotonic()
                 if update.reset:
                     await self._catch_up()
-                    read_at = 0
                 else:
                     # Also when nothing is new: a token that lost rights shortens the list and
                     # leaves its index alone.
-                    read_at = await self._take_whole(update.index)
+                    self._read_at = await self._take_whole(update.index)
                 pace = WHOLE_PACE * (time.monotonic() - began)
                 await asyncio.sleep(min(pace, WHOLE_PACE_MAX_S))
 
