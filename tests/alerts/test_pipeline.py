@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from consulops.alerts.models import Reason
@@ -167,6 +167,8 @@ def test_what_flaps_is_looked_at_again_when_it_has_rested() -> None:
     assert decide(replace(TOLD, said="flapping", stable_at=rested_at)).due_at == rested_at
 
 
+# A busy machine is no defect.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 NEVER = [""] * 6
 lately = st.integers(0, 200).map(lambda s: NOW - timedelta(seconds=s))
 soon = st.integers(1, 200).map(lambda s: NOW + timedelta(seconds=s))
@@ -205,6 +207,7 @@ situations = st.builds(
 )
 
 
+@unhurried
 @given(situations)
 def test_every_decision_explains_itself_and_looks_only_ahead(situation: Situation) -> None:
     decision = decide(situation)
@@ -219,12 +222,14 @@ def test_every_decision_explains_itself_and_looks_only_ahead(situation: Situatio
     )
 
 
+@unhurried
 @given(situations)
 def test_nobody_hears_of_an_end_without_a_beginning(situation: Situation) -> None:
     if decide(situation).reason is Reason.RESOLVED:
         assert situation.said in ("critical", "warning", "flapping")
 
 
+@unhurried
 @given(situations)
 def test_nothing_new_is_told_of_what_is_held_back(situation: Situation) -> None:
     held = situation.silence.reason or situation.maintenance or situation.inhibition
@@ -232,12 +237,14 @@ def test_nothing_new_is_told_of_what_is_held_back(situation: Situation) -> None:
         assert decide(situation).reason is None
 
 
+@unhurried
 @given(situations)
 def test_what_is_acknowledged_is_told_again_only_when_it_changes(situation: Situation) -> None:
     if situation.acknowledged_by:
         assert decide(situation).reason not in (Reason.REMINDER, Reason.ESCALATED)
 
 
+@unhurried
 @given(situations)
 def test_every_stage_can_be_asked_for_itself(situation: Situation) -> None:
     verdicts = examine(situation)
