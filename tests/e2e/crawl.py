@@ -49,6 +49,15 @@ async () => {
 }
 """
 
+# What the pages say themselves: not examples of code, and not what a person typed.
+_PROSE = """
+() => {
+  const copy = document.body.cloneNode(true);
+  for (const one of copy.querySelectorAll("code, pre, textarea")) one.remove();
+  return copy.textContent;
+}
+"""
+
 # Addresses that lead out of the pages, or to the same page in another order.
 _NOT_A_PAGE = re.compile(r"[?&](format|after|state|status|kind|q)=|^/logout/")
 
@@ -56,7 +65,7 @@ _NOT_A_PAGE = re.compile(r"[?&](format|after|state|status|kind|q)=|^/logout/")
 def faults(page: Page) -> list[str]:
     """Everything that is wrong with the page that is open."""
     found: list[str] = page.evaluate(_LOOK)
-    text = page.locator("body").text_content() or ""
+    text: str = page.evaluate(_PROSE)
     found += [f"says {word!r}" for word in sorted(set(_LEFT_OVER.findall(text)))]
     title = re.sub(r"^\(\d+\) ", "", page.title())
     if not title.removesuffix(" · ConsulOps").strip() or not title.endswith(" · ConsulOps"):
