@@ -38,6 +38,8 @@ class Pace:
     database_pause_s: float = 2.0
     # A loop gets so long to end; after that the other leases are more important.
     end_s: float = 3.0
+    # No work of a loop takes so long; then something hangs that nothing will end.
+    stuck_s: float = 60.0
     # A loop that ran for so long before it crashed starts again with the first pause.
     well_s: float = 60.0
 
@@ -90,12 +92,22 @@ class Supervisor:
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
             await self._leave()
-            await self._database.close()
+            if self._is_stuck():
+                self._database.abandon()
+            else:
+                await self._database.close()
             await self._own.close()
+
+    def _is_stuck(self) -> bool:
+        return self._database.busy_s() > self._pace.stuck_s
 
     async def _beat_until_the_end(self) -> None:
         end = time.monotonic() + self._pace.run_s
         while not self._stopped and time.monotonic() < end:
+            if self._is_stuck():
+                # The leases would live on and nothing would be done: a successor begins afresh.
+                log.error("the database thread is stuck, ending:\n%s", self._database.where())
+                return
             try:
                 wait_s = await self._beat()
             except DatabaseError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import LiteralString
@@ -113,6 +114,36 @@ def test_hands_over_when_its_time_is_over(witness: Witness) -> None:
             await witness.until(lambda: len(witness.starts) == 8)
 
     asyncio.run(story())
+
+
+def test_ends_when_its_database_thread_hangs_and_says_where(
+    witness: Witness, caplog: pytest.LogCaptureFixture
+) -> None:
+    free = threading.Event()
+
+    def hang() -> None:
+        free.wait()
+
+    async def hang_once(context: Context) -> None:
+        if len(witness.starts) == 1:
+            await context.database(hang)
+
+    async def story() -> None:
+        witness.body = hang_once
+        await asyncio.wait_for(Supervisor(Pace(beat_s=0.2, stuck_s=0.5)).run(), PATIENCE_S)
+        # Its leases are free at once, though its thread is still there.
+        async with supervisor():
+            await witness.until(lambda: witness.owners() == [4])
+
+    try:
+        asyncio.run(story())
+    finally:
+        free.set()
+        for thread in threading.enumerate():
+            if thread.name.startswith("database"):
+                thread.join(PATIENCE_S)
+    assert "the database thread is stuck" in caplog.text
+    assert "in hang" in caplog.text
 
 
 def test_runs_what_is_added_and_ends_what_is_removed(witness: Witness) -> None:
