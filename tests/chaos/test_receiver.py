@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -19,6 +20,7 @@ from consulops.core import postgres
 from tests.alerts.factories import make_cluster, make_notifier, make_route, observation, see
 from tests.chaos.proxy import Proxy
 from tests.chaos.timing import measured
+from tests.fake_consul import FakeConsul
 from tests.looping import RunningLoop
 from tests.notifiers.harness import pem, server_context
 from tests.receivers import Answer, Request, WebhookReceiver, free_port
@@ -138,19 +140,20 @@ def test_what_could_not_be_sent_is_sent_when_it_is_back() -> None:
 
 
 def test_a_certificate_that_is_not_trusted_holds_messages_back() -> None:
-    ours, port = trustme.CA(), free_port()
-    config = {"url": f"https://127.0.0.1:{port}/hook", "ca_certificate": pem(ours)}
-    notifier = make_notifier()
-    notifier.config = config
-    notifier.save()
-    make_route(notifier)
-    with RunningLoop("courier"):
-        with WebhookReceiver(server_context(trustme.CA()), port) as impostor:
+    ours = trustme.CA()
+    # The receiver ends after the courier, which must close the connection that they keep.
+    with ExitStack() as stack, RunningLoop("courier"):
+        with FakeConsul(server_context(trustme.CA())) as impostor:
+            notifier = make_notifier(url=f"{impostor.address}/hook")
+            notifier.config["ca_certificate"] = pem(ours)
+            notifier.save()
+            make_route(notifier)
             see(make_cluster(), observation())
             eventually(Delivery.objects.filter(error__contains="not trusted").exists)
-        with WebhookReceiver(server_context(ours), port) as receiver:
-            eventually(lambda: _try_now() and sent("hook").exists())
-    assert (len(impostor.requests), len(receiver.requests)) == (0, 1)
+        port = int(impostor.address.rpartition(":")[2])
+        receiver = stack.enter_context(WebhookReceiver(server_context(ours), port))
+        eventually(lambda: _try_now() and sent("hook").exists())
+    assert (len(impostor.asked), len(receiver.requests)) == (0, 1)
 
 
 def test_messages_wait_for_a_name_that_does_not_resolve(
