@@ -111,6 +111,8 @@ def _database() -> dict[str, Any]:
     parts = conninfo_to_dict(ENV.text("DATABASE_URL") or "dbname=consulops")
     # A link that died silently is noticed within half a minute; no effect on a local socket.
     options: dict[str, Any] = {
+        # A host that swallows packets would hold a process up for minutes.
+        "connect_timeout": 10,
         "keepalives_idle": 15,
         "keepalives_interval": 5,
         "keepalives_count": 3,
