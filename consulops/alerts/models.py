@@ -238,10 +238,16 @@ class Delivery(models.Model):
 
     class Meta:
         indexes = (
+            # In the order in which they are sent: the first of thousands are found at once.
             models.Index(
-                fields=("notifier", "next_attempt_at"),
+                fields=("notifier", "id"),
                 condition=Q(state__in=("queued", "retrying")),
                 name="delivery_waiting",
+            ),
+            models.Index(
+                fields=("next_attempt_at",),
+                condition=Q(state__in=("queued", "retrying")),
+                name="delivery_next",
             ),
             models.Index(
                 fields=("lane", "id"),
