@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from consulops.alerts.querysets import AlertQuerySet
 from consulops.clusters.models import Cluster
@@ -238,9 +238,11 @@ class Delivery(models.Model):
 
     class Meta:
         indexes = (
-            # In the order in which they are sent: the first of thousands are found at once.
+            # In the order in which they are sent: the first of thousands are found at once. The sum
+            # keeps PostgreSQL from walking the primary key, past all that was ever sent.
             models.Index(
-                fields=("notifier", "id"),
+                F("notifier"),
+                F("id") + 0,
                 condition=Q(state__in=("queued", "retrying")),
                 name="delivery_waiting",
             ),

@@ -21,7 +21,8 @@ from consulops.notifiers.services import mark_error, mark_sent
 # the others their turn.
 PER_NOTIFIER = 200
 
-# The oldest waiting message of each lane, for each enabled notifier on its own.
+# The oldest waiting message of each lane, for each enabled notifier on its own. The index of the
+# waiting ones is ordered by `id + 0`.
 _DUE = """
 SELECT due.*, notifier.updated_at AS notifier_updated_at
 FROM notifiers_notifier AS notifier CROSS JOIN LATERAL (
@@ -34,7 +35,7 @@ FROM notifiers_notifier AS notifier CROSS JOIN LATERAL (
         SELECT 1 FROM alerts_delivery AS before
         WHERE before.lane = one.lane AND before.id < one.id
           AND before.state IN ('queued', 'retrying'))
-    ORDER BY one.id LIMIT %(limit)s
+    ORDER BY one.id + 0 LIMIT %(limit)s
 ) AS due WHERE notifier.enabled
 """
 

@@ -43,6 +43,8 @@ CATALOG_PACE_S = 2.0
 WHOLE_PACE = 20
 WHOLE_PACE_MIN_S, WHOLE_PACE_MAX_S = 0.2, 30.0
 
+# So many new checks at once change how PostgreSQL had best look for one.
+MANY = 500
 # Changes in one transaction: half a second of work when everything fails at once.
 PART = 250
 
@@ -100,6 +102,8 @@ class CheckWatcher:
         await self._record([], self.picture.absent(listing), watched=False)
         self._read_at = answer.index
         await self._alive()
+        if len(listing) - len(stored) >= MANY:
+            await self.context.database(services.count_anew)
 
     async def _follow(self, status: Status, *, sign_of_life: bool = False) -> None:
         """The fast road of one failing state."""
